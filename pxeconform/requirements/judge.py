@@ -1,0 +1,140 @@
+"""The one judging engine: rule times trace gives facts, facts give one verdict a requirement. A pure fold.
+
+error > fail > inconclusive > pass. Whoever calls it brings the trace, from a run's folder or from a capture.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from pxeconform.requirements.ledger import ScenarioRecord
+from pxeconform.requirements.model import AnyRule, Fact, Holds, Level, Requirement, Result, Verdict
+from pxeconform.requirements.view import Trace, View
+
+_MOST_WORDS = 3
+
+
+def judge(trace: Trace, rules: Iterable[AnyRule], confirmations: Sequence[Trace] = ()) -> tuple[Verdict, ...]:
+    """One verdict for every selected rule, in the order of the rules.
+
+    `confirmations` are traces of the failing scenarios played again alone: a violation that does not come back in each
+    of them that exercised the requirement is `flaky`.
+    """
+    verdicts = _judge_once(trace, rules)
+    if not confirmations:
+        return verdicts
+    again = [{v.requirement: v for v in _judge_once(confirmation, rules)} for confirmation in confirmations]
+    return tuple(_confirmed(verdict, [one[verdict.requirement] for one in again]) for verdict in verdicts)
+
+
+def judge_view(view: View, rules: Iterable[AnyRule]) -> tuple[Verdict, ...]:
+    """The same for sessions that are already there."""
+    return tuple(_verdict(rule, view) for rule in rules if _selected(rule, view))
+
+
+def tally(verdicts: Iterable[Verdict]) -> dict[str, int]:
+    """How many verdicts of each kind."""
+    counts = Counter(verdict.verdict for verdict in verdicts)
+    return {result.value: counts[result.value] for result in Result}
+
+
+def _judge_once(trace: Trace, rules: Iterable[AnyRule]) -> tuple[Verdict, ...]:
+    return judge_view(View(trace), rules)
+
+
+def _selected(rule: AnyRule, view: View) -> bool:
+    selection = view.ledger.selection
+    return selection is None or rule.requirement.id in selection
+
+
+def _verdict(rule: AnyRule, view: View) -> Verdict:
+    requirement = rule.requirement
+    records = [record for record in view.ledger.scenarios if requirement.id in record.exercises]
+    facts = list(rule.facts(view)) + _damage(requirement, records, view)
+    result, reason, shown = _fold(rule, facts, records, view)
+    frames = sorted({frame for fact in shown for frame in fact.frames})
+    return Verdict(
+        requirement=requirement.id,
+        level=requirement.level.value,
+        role=requirement.role.value,
+        verdict=result.value,
+        exercised=sum(fact.holds in (Holds.KEPT, Holds.BROKEN) for fact in facts),
+        violations=sum(fact.holds is Holds.BROKEN for fact in facts),
+        reason=reason,
+        expected=rule.expected,
+        observed=_observed(shown),
+        scenarios=tuple(sorted({record.id for record in records}.union(*(fact.scenarios for fact in shown)))),
+        frames=tuple(frames),
+        section=f"{requirement.document} §{requirement.section}",
+    )
+
+
+def _damage(requirement: Requirement, records: list[ScenarioRecord], view: View) -> list[Fact]:
+    """Evidence that lost datagrams acquits nobody: what is missing may be the violation."""
+    return [
+        Fact(Holds.UNCLEAR, (), view.damaged_scenarios[record.id], frozenset({record.id}))
+        for record in records
+        if record.id in view.damaged_scenarios
+    ]
+
+
+def _fold(
+    rule: AnyRule, facts: list[Fact], records: list[ScenarioRecord], view: View
+) -> tuple[Result, str, list[Fact]]:
+    """The verdict, its reason in one sentence, and the facts that it stands on."""
+    by_holds = {holds: [fact for fact in facts if fact.holds is holds] for holds in Holds}
+    for record in records:
+        if record.status == "error":
+            return Result.ERROR, f"the scenario {record.id} broke: {record.reason}", []
+        if record.status == "played" and not record.reason and not _spoken_for(record, facts):
+            return Result.ERROR, f"the scenario {record.id} left it unexercised and gave no reason", []
+    if by_holds[Holds.BROKEN]:
+        violations = by_holds[Holds.BROKEN]
+        if rule.requirement.level is Level.MAY:
+            return Result.PASS, "a MAY never fails; this is what was observed", violations
+        return Result.FAIL, f"violated on {len(violations)} of {_counted(facts)}", violations
+    if by_holds[Holds.UNCLEAR]:
+        return Result.INCONCLUSIVE, by_holds[Holds.UNCLEAR][0].observed, by_holds[Holds.UNCLEAR]
+    if by_holds[Holds.KEPT]:
+        return Result.PASS, f"no violation on {_counted(facts)}", by_holds[Holds.KEPT]
+    if by_holds[Holds.UNSUPPORTED]:
+        return Result.NOT_SUPPORTED, by_holds[Holds.UNSUPPORTED][0].observed, by_holds[Holds.UNSUPPORTED]
+    if view.ledger.target_died_at is not None and any(record.status == "skipped" for record in records):
+        return Result.SKIPPED, f"target died at frame {view.ledger.target_died_at}", []
+    reasons = [record.reason for record in records if record.reason]
+    return Result.NOT_EXERCISED, reasons[0] if reasons else rule.lacking, []
+
+
+def _spoken_for(record: ScenarioRecord, facts: list[Fact]) -> bool:
+    return any(record.id in fact.scenarios for fact in facts)
+
+
+def _counted(facts: list[Fact]) -> str:
+    count = sum(fact.holds in (Holds.KEPT, Holds.BROKEN) for fact in facts)
+    return f"{count} occasion{'' if count == 1 else 's'}"
+
+
+def _observed(facts: list[Fact]) -> str:
+    """What was seen, most frequent first, in one line."""
+    counts = Counter(fact.observed for fact in facts)
+    parts = [text if n == 1 else f"{text} ({n} times)" for text, n in counts.most_common(_MOST_WORDS)]
+    more = len(counts) - len(parts)
+    return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
+
+
+def _confirmed(verdict: Verdict, again: list[Verdict]) -> Verdict:
+    if verdict.verdict != Result.FAIL.value:
+        return verdict
+    repeated = [one for one in again if one.verdict in (Result.FAIL.value, Result.PASS.value)]
+    failures = sum(one.verdict == Result.FAIL.value for one in repeated)
+    if not repeated:
+        return replace(verdict, reason=f"{verdict.reason}; could not be repeated")
+    if failures == len(repeated):
+        return replace(verdict, reason=f"{verdict.reason}; repeated {failures} of {failures} times")
+    return replace(
+        verdict,
+        verdict=Result.FLAKY.value,
+        reason=f"{verdict.reason}; repeated {failures} of {len(repeated)} times when played alone",
+    )

@@ -1,0 +1,1 @@
+"""Rules for PXE services: boot server discovery, credentials."""

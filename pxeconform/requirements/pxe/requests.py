@@ -1,0 +1,156 @@
+"""What rules about port 4011 have in common: which exchanges there were, and what the server is known to serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from pxeconform.protocol.vendor_options import BootItem
+from pxeconform.registry.dhcp_options import BootpOp, MessageType, Option
+from pxeconform.requirements.model import Fact, broken, kept, unclear
+from pxeconform.requirements.view import View
+from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.exchanges import Exchange, is_boot_server_request
+
+_BROADCASTS = ("255.255.255.255",)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A request to a boot server and one reply to it."""
+
+    exchange: Exchange
+    request: DhcpEvent
+    reply: DhcpEvent
+
+    @property
+    def frames(self) -> tuple[int, int]:
+        """The two frames."""
+        return self.request.frame, self.reply.frame
+
+
+def well_formed(request: DhcpEvent) -> bool:
+    """A request as PXE 2.1 Table 2-4 lays it down: a client that breaks the rules first releases the server."""
+    message = request.message
+    uuid = message.get(Option.CLIENT_UUID)
+    return (
+        message.op == BootpOp.BOOTREQUEST
+        and message.hlen == 6
+        and message.ciaddr != "0.0.0.0"
+        and message.is_pxe
+        and uuid is not None
+        and len(uuid) == 17
+        and not message.problems
+    )
+
+
+def boot_server_requests(view: View) -> Sequence[Exchange]:
+    """A well-formed request for a boot item, not for its credentials."""
+    return [e for e in _items(view) if not cast("BootItem", e.item).wants_credentials]
+
+
+def credential_requests(view: View) -> Sequence[Exchange]:
+    """A well-formed request for the credentials of a boot item (the layer's most significant bit is set)."""
+    return [e for e in _items(view) if cast("BootItem", e.item).wants_credentials]
+
+
+def _items(view: View) -> Sequence[Exchange]:
+    return cast("Sequence[Exchange]", view.memo(_find_items))
+
+
+def _find_items(view: View) -> list[Exchange]:
+    return [e for e in view.exchanges if is_boot_server_request(e.request) and well_formed(e.request)]
+
+
+def answers(source: Callable[[View], Sequence[Exchange]]) -> Callable[[View], Iterator[Answer]]:
+    """An antecedent: such a request was answered."""
+
+    def when(view: View) -> Iterator[Answer]:
+        for exchange in source(view):
+            for reply in exchange.replies:
+                request = [r for r in exchange.requests if r.time <= reply.time][-1]
+                yield Answer(exchange, request, reply)
+
+    return when
+
+
+# -- what is served ---------------------------------------------------------------------------------------------------
+
+
+def advertised_types(view: View) -> frozenset[int]:
+    """Boot server types that the target itself lists in option 43, tags 8 and 9."""
+    types: set[int] = set()
+    for event in view.sessions.dhcp:
+        tags = None if event.from_client else event.message.vendor_options
+        if tags is not None:
+            types.update(entry.type for entry in tags.boot_servers)
+            types.update(entry.type for entry in tags.boot_menu if entry.type)
+    return frozenset(types)
+
+
+def source_of_service(item: BootItem, view: View) -> str | None:
+    """From where it is known that an item is served; `None` when it is not known."""
+    claimed = view.ledger.claims.boot_services
+    if claimed is not None:
+        served = any(item.type == service.type and item.layer in service.layers for service in claimed)
+        return "its ICS claims it" if served else None
+    if item.layer == 0 and item.type in advertised_types(view):
+        return "the server lists it in option 43"
+    answered = any(e.replies and e.item == item for e in boot_server_requests(view))
+    return "the server answered another request for it" if answered else None
+
+
+def source_of_absence(item: BootItem, view: View) -> str | None:
+    """From where it is known that an item is not served."""
+    claimed = view.ledger.claims.boot_services
+    if claimed is not None:
+        return None if any(item.type == service.type for service in claimed) else "its ICS does not list the type"
+    listed = advertised_types(view)
+    return "the server does not list the type in option 43" if listed and item.type not in listed else None
+
+
+# -- owed answers and owed silence ------------------------------------------------------------------------------------
+
+
+def is_answered(exchange: Exchange, view: View) -> Fact:
+    """An answer was owed: did one come, to whatever port?"""
+    asked = exchange.requests[-1]
+    if exchange.replies:
+        return kept("answered", exchange.request.frame, exchange.replies[0].frame)
+    frames = tuple(r.frame for r in exchange.requests)
+    if exchange.unreachable:
+        return broken("the port is closed (ICMP)", exchange.unreachable[0].frame, *frames)
+    gap = view.unwatched(asked.source, asked.time, asked.time + view.window(asked.destination[0]))
+    if gap is not None:
+        return unclear(f"no answer came, but {gap}", *frames)
+    return broken(f"no answer to {len(frames)} request{'s' if len(frames) > 1 else ''}", *frames)
+
+
+def is_silent(exchange: Exchange, view: View) -> Fact:
+    """Silence was owed: did anything come?"""
+    if exchange.replies:
+        reply = exchange.replies[0]
+        return broken(f"answered with {reply.message.type_name}", exchange.request.frame, reply.frame)
+    asked = exchange.request
+    gap = view.unwatched(asked.source, asked.time, asked.time + view.window(asked.destination[0]))
+    if gap is not None:
+        return unclear(f"nothing came, but {gap}", asked.frame)
+    return kept("silence", asked.frame)
+
+
+def was_alive(exchange: Exchange, view: View) -> bool:
+    """The server answered something on the same port: silence of a dead one is worth nothing."""
+    there = exchange.request.destination
+    return any(e.replies and e.request.destination == there for e in view.exchanges)
+
+
+def is_unicast(exchange: Exchange) -> bool:
+    """Sent to one server, not to all of a segment or group."""
+    address = exchange.request.destination[0]
+    return address not in _BROADCASTS and not 224 <= int(address.split(".", 1)[0]) <= 239
+
+
+def asks_as(exchange: Exchange, kind: MessageType) -> bool:
+    """The request is a REQUEST, or an INFORM."""
+    return exchange.request.message.type is kind

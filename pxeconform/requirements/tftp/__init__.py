@@ -1,0 +1,1 @@
+"""Rules for TFTP servers, a module for each part of the RFCs."""

@@ -1,0 +1,562 @@
+"""Transfer identifiers: RFC 1350 sections 2 and 4; and the Sorcerer's Apprentice: RFC 1123 section 4.2.3.1.
+
+A transfer is known by two ports, one chosen by each side. What comes from any other port is a stranger's: it is told
+so with ERROR 5, and the transfer does not notice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from pxeconform.protocol import tftp
+from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Request
+from pxeconform.registry.tftp_codes import ErrorCode, Opcode
+from pxeconform.requirements.model import (
+    AnyRule,
+    Fact,
+    Kind,
+    Level,
+    Requirement,
+    Role,
+    Rule,
+    Scope,
+    broken,
+    kept,
+    unclear,
+    unsupported,
+)
+from pxeconform.requirements.view import SECOND, View
+from pxeconform.sessions.transfers import Event, Sender, Transfer
+
+_PROVOKED = SECOND // 4
+"""A copy that comes this soon after a duplicate acknowledgment was drawn by it, unless the server's timer is shorter."""
+
+
+# -- antecedents ------------------------------------------------------------------------------------------------------
+
+
+def answered(view: View) -> Iterator[Transfer]:
+    """A request was answered from some port."""
+    return (transfer for transfer in view.transfers if _first_reply(transfer) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A request and where the first thing that came of it went."""
+
+    transfer: Transfer
+    frame: int
+    destination: tuple[str, int]
+
+
+def replies(view: View) -> Iterator[Reply]:
+    """A request was answered: at the port that it came from, or at another port of the same host."""
+    for transfer in view.transfers:
+        reply = _first_reply(transfer)
+        if reply is not None:
+            yield Reply(transfer, reply.frame, reply.destination)
+            continue
+        for stray in view.sessions.orphans:
+            # The same two hosts, soon after, nobody else asked: whoever answered so answered this request.
+            same_hosts = (stray.source, stray.destination) == (transfer.server, transfer.client[0])
+            if same_hosts and 0 <= stray.time - transfer.started <= 2 * SECOND:
+                if view.scenario_of(stray.frame) == transfer.events[0].scenario:
+                    yield Reply(transfer, stray.frame, stray.receiver)
+                    break
+
+
+def successive(view: View) -> Iterator[tuple[Transfer, Transfer]]:
+    """Two transfers of one server follow each other, each answered from an identifier that the server chose."""
+    last: dict[str, Transfer] = {}
+    for transfer in view.transfers:
+        if transfer.server_port in (None, transfer.request_port):
+            continue
+        if transfer.server in last:
+            yield last[transfer.server], transfer
+        last[transfer.server] = transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Intrusion:
+    """A stranger wrote to the server's identifier of a transfer that was under way."""
+
+    transfer: Transfer
+    stray: Event
+    pending: Event
+    """The server's packet that waits for the owner's acknowledgment."""
+    owner_went_on: Event | None
+    """The owner's next packet, after the stranger's."""
+
+
+def intrusions(view: View) -> Sequence[Intrusion]:
+    """A datagram came to a live transfer from a port that is not the client's identifier."""
+    return cast("Sequence[Intrusion]", view.memo(_intrusions))
+
+
+def _intrusions(view: View) -> list[Intrusion]:
+    found = []
+    for transfer in view.transfers:
+        if transfer.server_port in (None, transfer.request_port):
+            continue
+        pending: Event | None = None
+        for at, event in enumerate(transfer.events):
+            if event.sender is Sender.SERVER and event.destination == transfer.client:
+                pending = event if isinstance(event.packet, Data | Oack) else None
+            legal = isinstance(event.packet, Ack | Data | Oack)
+            if event.sender is not Sender.STRANGER or not legal or pending is None or _is_closed(transfer, event):
+                continue
+            later = transfer.events[at + 1 :]
+            owner = next((e for e in later if e.sender is Sender.CLIENT), None)
+            found.append(Intrusion(transfer, event, pending, owner))
+    return found
+
+
+def foreign_acknowledgments(view: View) -> Iterator[Intrusion]:
+    """The stranger acknowledged the very block that waits for the owner's acknowledgment, one block at a time."""
+    for intrusion in intrusions(view):
+        stray, pending = intrusion.stray.packet, intrusion.pending.packet
+        expected = pending.block if isinstance(pending, Data) else 0
+        if isinstance(stray, Ack) and stray.block == expected and intrusion.transfer.window_size == 1:
+            yield intrusion
+
+
+def owner_went_on(view: View) -> Iterator[Intrusion]:
+    """After the stranger's datagram the owner acknowledged the block that was pending, and it was not the last."""
+    for intrusion in intrusions(view):
+        owner, pending = intrusion.owner_went_on, intrusion.pending.packet
+        expected = pending.block if isinstance(pending, Data) else 0
+        went_on = owner is not None and isinstance(owner.packet, Ack) and owner.packet.block == expected
+        if went_on and not _is_last(intrusion.transfer, intrusion.pending):
+            yield intrusion
+
+
+def duplicated_requests(view: View) -> Iterator[Transfer]:
+    """One request came twice from one port, and the client then kept to one transfer until it ended."""
+    for transfer in view.transfers:
+        went_on = any(isinstance(e.packet, Ack) and e.packet.block for e in transfer.of(Sender.CLIENT))
+        if len(transfer.request_frames) > 1 and transfer.request.opcode is Opcode.RRQ and transfer.answered and went_on:
+            yield transfer
+
+
+def parallel_reads(view: View) -> Iterator[tuple[Transfer, Transfer]]:
+    """A read that was under way while another one of the same server, from another port, moved data."""
+    reads = [t for t in view.transfers if t.direction == "read" and t.data_packets > 1]
+    for transfer in reads:
+        for other in reads:
+            overlap = other.started < transfer.ended and transfer.started < other.ended
+            if other.client != transfer.client and other.server == transfer.server and overlap:
+                yield transfer, other
+                break
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The client acknowledged one block twice."""
+
+    transfer: Transfer
+    first: Event
+    second: Event
+    until: int
+    """When the client's next acknowledgment ends the occasion (ns)."""
+
+
+def repeated_acknowledgments(view: View) -> Iterator[Repeat]:
+    """The same block was acknowledged twice, one block at a time, and it was not the last one."""
+    for transfer in view.transfers:
+        if transfer.direction != "read" or transfer.window_size != 1 or transfer.server_port is None:
+            continue
+        own = [e for e in transfer.of(Sender.CLIENT) if e.destination == (transfer.server, transfer.server_port)]
+        for first, second, after in zip(own, own[1:], [*own[2:], None], strict=False):
+            same = isinstance(first.packet, Ack) and first.packet == second.packet
+            if same and second.time - first.time <= _PROVOKED and not _is_last_block(transfer, first.packet):
+                yield Repeat(transfer, first, second, transfer.ended if after is None else after.time)
+
+
+# -- consequents ------------------------------------------------------------------------------------------------------
+
+
+def goes_to_the_client_identifier(reply: Reply, _: View) -> Fact:
+    """The reply's destination is the port that the request came from."""
+    frames = (reply.transfer.request_frames[0], reply.frame)
+    if reply.destination == reply.transfer.client:
+        return kept("answered at the port that the request came from", *frames)
+    return broken(
+        f"requested from port {reply.transfer.client[1]}, answered to port {reply.destination[1]}",
+        *frames,
+    )
+
+
+def comes_from_a_new_identifier(transfer: Transfer, view: View) -> Fact:
+    """The reply does not come from the port that the request went to."""
+    reply = cast("Event", _first_reply(transfer))
+    frames = (transfer.request_frames[0], reply.frame)
+    if reply.source[1] != transfer.request_port:
+        return kept("answered from a port of its own", *frames)
+    observed = f"answered from port {transfer.request_port}, where requests go"
+    return (
+        unsupported(f"{observed}, as its ICS says", *frames)
+        if view.ledger.claims.single_port
+        else broken(observed, *frames)
+    )
+
+
+def identifiers_differ(pair: tuple[Transfer, Transfer], _: View) -> Fact:
+    """The later transfer's identifier is not the earlier one's."""
+    earlier, later = pair
+    frames = (cast("Event", _first_reply(earlier)).frame, cast("Event", _first_reply(later)).frame)
+    if earlier.server_port != later.server_port:
+        return kept("another identifier for the next transfer", *frames)
+    return broken(f"two transfers in a row came from port {later.server_port}", *frames)
+
+
+def stranger_is_told(intrusion: Intrusion, view: View) -> Fact:
+    """ERROR 5 goes to the stranger's port."""
+    transfer, stray = intrusion.transfer, intrusion.stray
+    answer = next(
+        (e for e in _after(transfer, stray) if e.sender is Sender.SERVER and e.destination == stray.source),
+        None,
+    )
+    if answer is not None:
+        packet = answer.packet
+        if isinstance(packet, Error) and packet.code == ErrorCode.UNKNOWN_TRANSFER_ID:
+            return kept("ERROR 5 to the stranger", stray.frame, answer.frame)
+        return broken(f"{describe(packet)} to the stranger", stray.frame, answer.frame)
+    gap = view.unwatched(stray.source, stray.time, stray.time + view.window(transfer.server))
+    if gap is not None:
+        return unclear(f"nothing came to the stranger, but {gap}", stray.frame)
+    return broken("nothing came to the stranger", stray.frame)
+
+
+def transfer_goes_on(intrusion: Intrusion, view: View) -> Fact:
+    """The owner gets its next block as if nothing had happened."""
+    transfer, stray, owner = intrusion.transfer, intrusion.stray, cast("Event", intrusion.owner_went_on)
+    expected = _block_after(intrusion.pending)
+    for event in _after(transfer, stray):
+        if event.sender is not Sender.SERVER or event.destination != transfer.client:
+            continue
+        if isinstance(event.packet, Data) and event.packet.block == expected:
+            return kept("the owner's next block came", stray.frame, owner.frame, event.frame)
+        if isinstance(event.packet, Error):
+            return broken(f"the owner got {describe(event.packet)}", stray.frame, owner.frame, event.frame)
+    gap = view.unwatched(transfer.client, owner.time, owner.time + view.window(transfer.server))
+    if gap is not None:
+        return unclear(f"the owner got no further block, but {gap}", stray.frame, owner.frame)
+    return broken("the owner got no further block", stray.frame, owner.frame)
+
+
+def transfer_stands_still(intrusion: Intrusion, view: View) -> Fact:
+    """The next block is not sent before the owner acknowledges the pending one."""
+    transfer, stray, owner = intrusion.transfer, intrusion.stray, intrusion.owner_went_on
+    end = owner.time if owner is not None else stray.time + view.window(transfer.server)
+    expected = _block_after(intrusion.pending)
+    for event in _after(transfer, stray):
+        early = event.time < end and event.sender is Sender.SERVER
+        if early and isinstance(event.packet, Data) and event.packet.block == expected:
+            to = "the owner" if event.destination == transfer.client else "the stranger"
+            return broken(
+                f"block {expected} went to {to} on the stranger's acknowledgment",
+                intrusion.pending.frame,
+                stray.frame,
+                event.frame,
+            )
+    gap = view.unwatched(transfer.client, stray.time, end)
+    if gap is None and end - stray.time < min(view.window(transfer.server), SECOND):
+        gap = "the owner went on too soon to tell"
+    frames = (intrusion.pending.frame, stray.frame, *((owner.frame,) if owner is not None else ()))
+    if gap is not None:
+        return unclear(f"no block came on the stranger's acknowledgment, but {gap}", *frames)
+    return kept("no block before the owner's own acknowledgment", *frames)
+
+
+def duplicate_does_no_harm(transfer: Transfer, view: View) -> Fact:
+    """The transfer that the client kept to gives the file."""
+    requests = transfer.request_frames[:2]
+    if transfer.error is not None and transfer.error.sender is Sender.SERVER:
+        return broken(
+            f"the transfer that the client kept to ended with {describe(transfer.error.packet)}",
+            *requests,
+            transfer.error.frame,
+        )
+    return _contents(transfer, view, *requests)
+
+
+def both_are_whole(pair: tuple[Transfer, Transfer], view: View) -> Fact:
+    """A read gives its file although another one runs beside it."""
+    transfer, other = pair
+    if transfer.error is not None and transfer.error.sender is Sender.SERVER:
+        return broken(
+            f"the server ended one of two parallel transfers with {describe(transfer.error.packet)}",
+            other.request_frames[0],
+            transfer.request_frames[0],
+            transfer.error.frame,
+        )
+    return _contents(transfer, view, other.request_frames[0], transfer.request_frames[0])
+
+
+def one_block_is_sent(repeat: Repeat, view: View) -> Fact:
+    """Exactly one copy of the next block, and nothing beyond it, until the client acknowledges it."""
+    transfer = repeat.transfer
+    acknowledged = cast("Ack", repeat.first.packet).block
+    following = (acknowledged + 1) & 0xFFFF
+    timer = view.retransmission_timer(transfer.server)
+    span = _PROVOKED if timer is None else min(_PROVOKED, timer // 2)
+    end = min(repeat.until, repeat.second.time + span)
+    sent = [
+        event
+        for event in _after(transfer, repeat.first)
+        if event.sender is Sender.SERVER and event.time <= end and isinstance(event.packet, Data)
+    ]
+    copies = [e for e in sent if cast("Data", e.packet).block == following]
+    beyond = [e for e in sent if cast("Data", e.packet).block == (following + 1) & 0xFFFF]
+    frames = (repeat.first.frame, repeat.second.frame)
+    if len(copies) > 1:
+        return broken(f"{len(copies)} copies of a block for two acknowledgments", *frames, *(e.frame for e in copies))
+    if beyond:
+        return broken("the second acknowledgment of a block drew the block after next", *frames, beyond[0].frame)
+    if not copies:
+        return unclear("the next block never came", *frames)
+    gap = view.unwatched(transfer.client, repeat.first.time, end)
+    if gap is None and end - repeat.second.time < min(span, SECOND // 20):
+        gap = "the client went on too soon to tell"
+    if gap is not None:
+        return unclear(f"one block came, but {gap}", *frames, copies[0].frame)
+    return kept("one block for two acknowledgments", *frames, copies[0].frame)
+
+
+# -- helpers ----------------------------------------------------------------------------------------------------------
+
+
+def describe(packet: tftp.Packet) -> str:
+    """A packet in a few words."""
+    match packet:
+        case Data(block=block):
+            return f"DATA {block}"
+        case Ack(block=block):
+            return f"ACK {block}"
+        case Error(code=code):
+            return f"ERROR {code}"
+        case Oack():
+            return "OACK"
+        case Request(opcode=opcode):
+            return opcode.name
+        case Malformed(opcode=opcode):
+            return f"a malformed packet (opcode {opcode})"
+
+
+def _first_reply(transfer: Transfer) -> Event | None:
+    return next((e for e in transfer.of(Sender.SERVER) if e.destination == transfer.client), None)
+
+
+def _after(transfer: Transfer, event: Event) -> Iterator[Event]:
+    """The events that follow one (several datagrams may share a time stamp, so the order counts)."""
+    events = iter(transfer.events)
+    for earlier in events:
+        if earlier is event:
+            break
+    return events
+
+
+def _is_closed(transfer: Transfer, event: Event) -> bool:
+    if transfer.error is not None and transfer.error.time <= event.time:
+        return True
+    last = transfer.content.last_block
+    if last is None:
+        return False
+    acked = (
+        e.time for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack) and e.packet.block == last & 0xFFFF
+    )
+    return any(time <= event.time for time in acked)
+
+
+def _block_after(pending: Event) -> int:
+    return (pending.packet.block + 1) & 0xFFFF if isinstance(pending.packet, Data) else 1
+
+
+def _is_last(transfer: Transfer, pending: Event) -> bool:
+    return isinstance(pending.packet, Data) and pending.packet.length < transfer.block_size
+
+
+def _is_last_block(transfer: Transfer, packet: tftp.Packet) -> bool:
+    last = transfer.content.last_block
+    return isinstance(packet, Ack) and last is not None and packet.block == last & 0xFFFF
+
+
+def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
+    """Compare what came with what the file holds."""
+    if not transfer.delivered:
+        gap = view.unwatched(transfer.client, transfer.ended, transfer.ended + view.window(transfer.server))
+        asked = next((e.frame for e in reversed(transfer.events) if e.sender is Sender.CLIENT), frames[0])
+        if gap is not None or transfer.error is not None:
+            why = gap or "the client ended it"
+            return unclear(f"the transfer is not whole, but {why}", *frames, asked)
+        return broken("the transfer stopped before its end", *frames, asked)
+    ends = [e.frame for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Data)][-1:]
+    ends += [e.frame for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack)][-1:]
+    reference = view.reference_digest(transfer)
+    if transfer.content.sha256 is None:
+        return unclear("the evidence does not hold all of the contents", *frames, *ends)
+    if reference is None:
+        return unclear(f"what {transfer.file} holds is not known (no digest given, no second download)", *frames, *ends)
+    if transfer.content.sha256 == reference[0]:
+        return kept(f"the contents are right (digest {reference[1]})", *frames, *ends)
+    return broken(f"the contents differ from what is known of {transfer.file} (digest {reference[1]})", *frames, *ends)
+
+
+# -- the table --------------------------------------------------------------------------------------------------------
+
+_RFC1350 = "RFC 1350"
+
+
+def _identifier(number: str, section: str, level: Level, text: str, clients: str = "") -> Requirement:
+    return Requirement(f"TFTP-1350-TID-{number}", _RFC1350, section, level, Role.TFTP, text, clients=clients)
+
+
+RULES: tuple[AnyRule, ...] = (
+    Rule(
+        _identifier(
+            "01",
+            "4",
+            Level.MUST,
+            "The reply to a request goes to the port that the request came from.",
+            "All: nobody listens at another port.",
+        ),
+        Kind.SELF_EVIDENT,
+        Scope.SESSION,
+        when=replies,
+        then=goes_to_the_client_identifier,
+        expected=("a reply whose destination port is the request's source port",),
+        lacking="no request was answered at all",
+    ),
+    Rule(
+        _identifier(
+            "02",
+            "4",
+            Level.SHOULD,
+            "The server answers from a port that it chose for this transfer, not from the port that takes requests.",
+            "Firewalls that follow transfers expect it; single-port servers do it on purpose to pass simple ones.",
+        ),
+        Kind.SELF_EVIDENT,
+        Scope.SESSION,
+        when=answered,
+        then=comes_from_a_new_identifier,
+        expected=("a source port other than the request port",),
+        lacking="no request was answered at all",
+    ),
+    Rule(
+        _identifier(
+            "03",
+            "4",
+            Level.SHOULD,
+            "A server does not use the same identifier for two transfers in a row.",
+            "A late packet of one transfer would be taken for the next one's.",
+        ),
+        Kind.SELF_EVIDENT,
+        Scope.TRACE,
+        when=successive,
+        then=identifiers_differ,
+        expected=("source ports that differ between neighbouring transfers",),
+        lacking="two answered requests in a row would be needed, each from a port of the server's choice",
+        assumes="nothing: each pair is judged by itself",
+    ),
+    Rule(
+        _identifier(
+            "05",
+            "4",
+            Level.SHOULD,
+            "Whoever writes to a transfer from a port that is not the client's is told so with ERROR 5.",
+            "None depends on it; without it a confused second client waits for its time-out.",
+        ),
+        Kind.OBLIGATION,
+        Scope.SESSION,
+        when=intrusions,
+        then=stranger_is_told,
+        expected=("ERROR 5 to the port that the stray datagram came from",),
+        lacking="a file of at least two blocks, served from a port of the server's choice, would be needed",
+    ),
+    Rule(
+        _identifier(
+            "06",
+            "2 and 4",
+            Level.MUST,
+            "A datagram from a wrong port does not end the transfer.",
+            "All that share an address with another client, behind address translation for instance.",
+        ),
+        Kind.OBLIGATION,
+        Scope.SESSION,
+        when=owner_went_on,
+        then=transfer_goes_on,
+        expected=("the next block to the owner, once it has acknowledged the pending one",),
+        lacking="a file of at least two blocks, served from a port of the server's choice, would be needed",
+    ),
+    Rule(
+        _identifier(
+            "07",
+            "4",
+            Level.MUST,
+            "An acknowledgment from a wrong port does not move the transfer on.",
+            "All: anybody who guesses a port could make a client lose blocks.",
+        ),
+        Kind.OBLIGATION,
+        Scope.SESSION,
+        when=foreign_acknowledgments,
+        then=transfer_stands_still,
+        expected=(
+            "no further block before the owner's own acknowledgment",
+            "the pending block again, when its timer runs out",
+        ),
+        lacking="a file of at least two blocks, served from a port of the server's choice, would be needed",
+    ),
+    Rule(
+        _identifier(
+            "08",
+            "4",
+            Level.MUST,
+            "A request that arrives twice does not spoil the transfer that the client keeps to.",
+            "All behind a network that repeats datagrams, and those that repeat their request quickly (iPXE after 0.3 s).",
+        ),
+        Kind.OBLIGATION,
+        Scope.SESSION,
+        when=duplicated_requests,
+        then=duplicate_does_no_harm,
+        expected=(
+            "two transfers from two ports, of which the one that is kept gives the file",
+            "one transfer, because the repetition was recognised",
+        ),
+        lacking="a file that can be read would be needed",
+    ),
+    Rule(
+        _identifier(
+            "09",
+            "4",
+            Level.MUST,
+            "Transfers to different ports run beside each other without touching.",
+            "All that boot at the same time.",
+        ),
+        Kind.OBLIGATION,
+        Scope.TRACE,
+        when=parallel_reads,
+        then=both_are_whole,
+        expected=("each of the parallel reads gives its file",),
+        lacking="a file of at least two blocks would be needed, read twice at the same time",
+        assumes="nothing: each transfer is judged by its own contents",
+    ),
+    Rule(
+        Requirement(
+            "TFTP-1123-SAS-01",
+            "RFC 1123",
+            "4.2.3.1",
+            Level.MUST_NOT,
+            Role.TFTP,
+            "A second acknowledgment of the same block draws no second copy of the next block.",
+            clients="All on a path that delays: every block is then sent twice until the end of the file.",
+        ),
+        Kind.OBLIGATION,
+        Scope.SESSION,
+        when=repeated_acknowledgments,
+        then=one_block_is_sent,
+        expected=("one copy of the next block", "one copy, and another when its timer runs out"),
+        lacking="a file of at least three blocks would be needed",
+    ),
+)

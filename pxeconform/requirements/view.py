@@ -1,0 +1,208 @@
+"""A trace as rules see it: its sessions, and what ledger and coverage say about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pxeconform.capture.datagrams import Datagram
+from pxeconform.protocol.tftp import Data
+from pxeconform.requirements.ledger import Coverage, KnownFile, Ledger, SocketRecord
+from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.exchanges import Exchange, exchanges
+from pxeconform.sessions.marks import scenario_of, socket_of
+from pxeconform.sessions.sessions import Sessions, follow
+from pxeconform.sessions.transfers import Sender, Transfer
+
+Endpoint = tuple[str, int]
+
+SECOND = 1_000_000_000
+_SHORTEST_WINDOW = SECOND // 5
+_UNKNOWN_SERVER_WINDOW = SECOND
+_KEEP = 4 << 20
+"""Octets of each file that a judged trace holds, so that credentials can be verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Datagrams in order of time, the ledger, and coverage."""
+
+    datagrams: tuple[Datagram, ...]
+    ledger: Ledger = field(default_factory=Ledger)
+    coverage: Coverage = field(default_factory=Coverage)
+
+    @classmethod
+    def of(cls, datagrams: Iterable[Datagram], ledger: Ledger, coverage: Coverage) -> Trace:
+        """Sort by time: sockets are read when a scenario has the time, kernel stamps tell the real order."""
+        return cls(tuple(sorted(datagrams, key=lambda d: (d.time, d.frame))), ledger, coverage)
+
+
+class View:
+    """What a rule may ask."""
+
+    def __init__(self, trace: Trace, sessions: Sessions | None = None) -> None:
+        self.trace = trace
+        self.ledger = trace.ledger
+        self.coverage = trace.coverage
+        target = trace.ledger.target
+        self.sessions = sessions or follow(
+            trace.datagrams,
+            tftp_ports={69, target.tftp_port},
+            dhcp_ports={target.pxe_port, target.dhcp_port},
+            hash_contents=True,
+            keep=_KEEP,
+        )
+        self._marks = {d.frame: scenario_of(d.comment) for d in trace.datagrams}
+        self._cache: dict[object, object] = {}
+
+    @property
+    def transfers(self) -> list[Transfer]:
+        """All TFTP transfers, by the time of their request."""
+        return self.sessions.transfers
+
+    @cached_property
+    def exchanges(self) -> list[Exchange]:
+        """All DHCP exchanges."""
+        return self._grouped[0]
+
+    @cached_property
+    def orphan_replies(self) -> list[DhcpEvent]:
+        """DHCP replies that fit no request."""
+        return self._grouped[1]
+
+    @cached_property
+    def _grouped(self) -> tuple[list[Exchange], list[DhcpEvent]]:
+        return exchanges(self.sessions.dhcp, self.sessions.unreachable)
+
+    def scenario_of(self, frame: int) -> str:
+        """The scenario that a frame is marked with."""
+        return self._marks.get(frame, "")
+
+    def claims_role(self, role: str) -> bool:
+        """Whether the target is said to have that role."""
+        return role in (self.ledger.claims.roles or ())
+
+    # -- windows of silence -------------------------------------------------------------------------------------------
+
+    def unwatched(self, endpoint: Endpoint, since: int, until: int) -> str | None:
+        """Why silence at an endpoint between two times would prove nothing; `None` when it was watched throughout."""
+        for start, end in self.ledger.stalls:
+            if start < until and end > since:
+                return "the tester itself stalled in the window"
+        records = [s for s in self.ledger.sockets if (s.address, s.port) == endpoint and s.opened <= since]
+        if records:
+            if max(s.closed for s in records) < until:
+                return "the socket was closed before the window ended"
+            if any(s.dropped for s in records):
+                return "the kernel dropped datagrams of the socket"
+            return None
+        if self.ledger.sockets:
+            return "no socket of the tester listened there"
+        if not self.coverage.complete:
+            return "the capture breaks off"
+        if self.coverage.last_time is None or self.coverage.last_time < until:
+            return "the capture ends before the window does"
+        return None
+
+    def window(self, server: str) -> int:
+        """How long silence of a server must last to be silence (ns): five times its slowest first answer."""
+        slowest = self.slowest_answer(server)
+        return _UNKNOWN_SERVER_WINDOW if slowest is None else max(_SHORTEST_WINDOW, 5 * slowest)
+
+    def slowest_answer(self, server: str) -> int | None:
+        """The longest time (ns) that a server took for a first answer in this trace."""
+        return self._answers.get(server)
+
+    @cached_property
+    def _answers(self) -> dict[str, int]:
+        slowest: dict[str, int] = {}
+        for exchange in self.exchanges:
+            for reply in exchange.replies[:1]:
+                asked = max(r.time for r in exchange.requests if r.time <= reply.time)
+                slowest[reply.source[0]] = max(slowest.get(reply.source[0], 0), reply.time - asked)
+        for transfer in self.transfers:
+            reply_event = next(transfer.of(Sender.SERVER), None)
+            if reply_event is not None:
+                took = reply_event.time - transfer.started
+                slowest[transfer.server] = max(slowest.get(transfer.server, 0), took)
+        return slowest
+
+    def retransmission_timer(self, server: str) -> int | None:
+        """The shortest time (ns) after which a server sent the same block again with nothing from the client between."""
+        return self._timers.get(server)
+
+    @cached_property
+    def _timers(self) -> dict[str, int]:
+        timers: dict[str, int] = {}
+        for transfer in self.transfers:
+            for earlier, later in zip(transfer.events, transfer.events[1:], strict=False):
+                same = isinstance(earlier.packet, Data) and earlier.packet == later.packet
+                if same and earlier.sender is later.sender is Sender.SERVER:
+                    gap = later.time - earlier.time
+                    # Two copies at once are a doubled answer, not a timer.
+                    if gap > SECOND // 20:
+                        timers[transfer.server] = min(timers.get(transfer.server, gap), gap)
+        return timers
+
+    # -- facts about files --------------------------------------------------------------------------------------------
+
+    def known_file(self, name: str) -> KnownFile | None:
+        """A claimed file that has a digest."""
+        return next((f for f in self.ledger.claims.files if f.name == name and f.sha256), None)
+
+    def reference_digest(self, transfer: Transfer) -> tuple[str, str] | None:
+        """The SHA-256 that a read should give and where that is known from, else `None`.
+
+        Without a claim, the first whole download of the same name is the reference for those after it: two whole
+        downloads that differ are a fact by themselves.
+        """
+        if transfer.request.mode != "octet":
+            return None
+        known = self.known_file(transfer.file)
+        if known is not None and known.sha256:
+            return known.sha256, known.source
+        for other in self.transfers:
+            same = (other.server, other.file, other.request.mode) == (transfer.server, transfer.file, "octet")
+            if same and other is not transfer and other.delivered and other.content.sha256:
+                return other.content.sha256, f"derived from the download that begins in frame {other.request_frames[0]}"
+        return None
+
+    # -- evidence that is not whole -----------------------------------------------------------------------------------
+
+    @cached_property
+    def damaged_scenarios(self) -> dict[str, str]:
+        """Scenarios whose evidence holds fewer datagrams than their sockets counted, with a sentence."""
+        present = Counter((scenario_of(d.comment), socket_of(d.comment)) for d in self.trace.datagrams)
+        found = {}
+        for record in self.ledger.sockets:
+            expected = record.sent + record.received
+            there = present[(record.scenario, record.name)]
+            if there < expected:
+                found[record.scenario] = (
+                    f"the evidence holds {there} of the {expected} datagrams of socket {record.name} in {record.scenario}"
+                )
+        return found
+
+    def memo(self, key: Callable[[View], Sequence[object]]) -> Sequence[object]:
+        """The result of an antecedent that several rules share, computed once."""
+        if key not in self._cache:
+            self._cache[key] = key(self)
+        return self._cache[key]  # type: ignore[return-value]
+
+    def sockets_of(self, scenario: str) -> list[SocketRecord]:
+        """The tester's sockets in one scenario."""
+        return [record for record in self.ledger.sockets if record.scenario == scenario]
+
+    def only(self, server: str) -> View:
+        """The same trace, with the sessions of one server alone."""
+        return View(
+            self.trace,
+            Sessions(
+                transfers=[t for t in self.sessions.transfers if t.server == server],
+                dhcp=[e for e in self.sessions.dhcp if e.from_client or e.source[0] == server],
+                unreachable=[u for u in self.sessions.unreachable if u.destination == server],
+                orphans=[o for o in self.sessions.orphans if server in (o.source, o.destination)],
+            ),
+        )

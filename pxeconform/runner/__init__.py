@@ -1,0 +1,1 @@
+"""Playing a client against a target: endpoints, evidence, scenarios. Holds no verdicts."""

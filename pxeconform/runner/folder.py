@@ -1,0 +1,113 @@
+"""A run's folder: the evidence, the ledger, the coverage, and the verdicts that can be derived from these alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pxeconform import __version__
+from pxeconform.capture.datagrams import CaptureError
+from pxeconform.capture.read import read
+from pxeconform.requirements.catalogue import RULES
+from pxeconform.requirements.judge import judge, tally
+from pxeconform.requirements.ledger import Coverage, Ledger, LedgerError
+from pxeconform.requirements.model import AnyRule, Result, Verdict
+from pxeconform.requirements.view import Trace
+
+EVIDENCE, LEDGER, COVERAGE, RESULTS = "evidence.pcapng", "ledger.json", "coverage.json", "results.json"
+SCHEMA = "pxeconform.results/1"
+_CONFIRMATIONS = "confirm-*"
+
+
+class FolderError(Exception):
+    """A folder holds no run that can be judged; one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A run, judged."""
+
+    ledger: Ledger
+    verdicts: tuple[Verdict, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `results.json` has it."""
+        ledger = self.ledger
+        return {
+            "schema": SCHEMA,
+            "target": asdict(ledger.target),
+            "tool": {"name": "pxeconform", "version": ledger.version or __version__},
+            "seed": ledger.seed,
+            "started": iso_time(ledger.started),
+            "finished": iso_time(ledger.finished),
+            "interrupted": ledger.interrupted,
+            "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "scenarios": [
+                {
+                    "id": record.id,
+                    "status": record.status,
+                    "seconds": round((record.ended - record.started) / 1e9, 3),
+                    "reason": record.reason,
+                    "withheld": list(record.withheld),
+                }
+                for record in ledger.scenarios
+            ],
+            "summary": tally(self.verdicts),
+        }
+
+    @property
+    def exit_code(self) -> int:
+        """0 no binding requirement violated, 1 one is, 3 inconclusive, 4 a scenario broke, 5 nothing selected."""
+        if not self.verdicts:
+            return 5
+        if any(v.verdict == Result.ERROR.value for v in self.verdicts):
+            return 4
+        if any(v.verdict == Result.FAIL.value and v.level in ("MUST", "MUST NOT") for v in self.verdicts):
+            return 1
+        judged = any(v.verdict in ("pass", "fail", "flaky") for v in self.verdicts)
+        return 0 if judged and not self.ledger.interrupted else 3
+
+
+def load_trace(folder: Path) -> Trace:
+    """Evidence, ledger and coverage of a folder. Raises `FolderError`."""
+    try:
+        ledger = Ledger.from_json((folder / LEDGER).read_text(encoding="utf-8"))
+        coverage = Coverage.from_json((folder / COVERAGE).read_text(encoding="utf-8"))
+        return Trace.of(read(folder / EVIDENCE), ledger, coverage)
+    except OSError as error:
+        raise FolderError(
+            f"{folder} holds no run: {error.strerror or error} ({Path(error.filename or '').name})"
+        ) from error
+    except LedgerError as error:
+        raise FolderError(f"{folder}: {error}") from error
+    except (CaptureError, UnicodeDecodeError) as error:
+        raise FolderError(str(error)) from error
+
+
+def judge_folder(folder: Path, rules: Sequence[AnyRule] = RULES) -> Results:
+    """Derive the verdicts of a run from its folder alone. Raises `FolderError`."""
+    trace = load_trace(folder)
+    confirmations = [load_trace(path) for path in sorted(folder.glob(_CONFIRMATIONS)) if path.is_dir()]
+    return Results(trace.ledger, judge(trace, rules, confirmations))
+
+
+def write_results(folder: Path, results: Results) -> None:
+    """Write `results.json`, whole or not at all."""
+    text = json.dumps(results.to_dict(), indent=1) + "\n"
+    write_whole(folder / RESULTS, text)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file in one step, so that an interruption leaves the old one."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def iso_time(nanoseconds: int) -> str:
+    """A time in UTC, ISO 8601, milliseconds."""
+    return datetime.fromtimestamp(nanoseconds / 1e9, UTC).isoformat(timespec="milliseconds")

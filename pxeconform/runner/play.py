@@ -1,0 +1,231 @@
+"""What a scenario has at hand: the target, sockets, a TFTP client, a PXE client, known files, and time."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from pxeconform.protocol.vendor_options import BootItem
+from pxeconform.requirements.ledger import Claims, KnownFile, SocketRecord, Target
+from pxeconform.runner.endpoint import Endpoint, Unbindable
+from pxeconform.runner.pxe_client import PxeClient
+from pxeconform.runner.recorder import Recorder
+from pxeconform.runner.scenario import Unplayable
+from pxeconform.runner.tftp_client import Reading
+
+_ANSWER = 4.0
+_SILENCE = 1.2
+_PORT_TRIES = 50
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a run knows of its target: claimed beforehand, or told by the target itself during the survey."""
+
+    claims: Claims = field(default_factory=Claims)
+    offered_files: list[str] = field(default_factory=list)
+    advertised_types: list[int] = field(default_factory=list)
+    answered_types: list[int] = field(default_factory=list)
+    roles: set[str] = field(default_factory=set)
+    slowest: float = 0.0
+    """The longest time (s) that the target took for an answer so far."""
+    used_ports: set[int] = field(default_factory=set)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note_answer(self, seconds: float) -> None:
+        """The target took that long to answer."""
+        with self.lock:
+            self.slowest = max(self.slowest, seconds)
+
+    @property
+    def files(self) -> tuple[KnownFile, ...]:
+        """Claimed files first, then those that the target named."""
+        named = {file.name for file in self.claims.files}
+        offered = (KnownFile(name, source="offered") for name in self.offered_files if name not in named)
+        return *self.claims.files, *offered
+
+    @property
+    def items(self) -> tuple[BootItem, ...]:
+        """Boot items that should be there: claimed, else listed by the target, else answered in the survey."""
+        if self.claims.boot_services is not None:
+            return tuple(BootItem(s.type, layer) for s in self.claims.boot_services for layer in s.layers)
+        return tuple(BootItem(kind) for kind in dict.fromkeys([*self.advertised_types, *self.answered_types]))
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all scenarios of a run share."""
+
+    target: Target
+    local: str
+    mac: bytes
+    recorder: Recorder
+    stop: threading.Event
+    facts: Facts
+    patience: float = 60.0
+    """Longest wait (s) for silence to be silence."""
+
+
+class Play:
+    """One scenario's hands. What it opens is closed, and what it did is noted, when it ends."""
+
+    def __init__(self, setting: Setting, scenario: str, seed: int) -> None:
+        self.scenario = scenario
+        self.target = setting.target
+        self.local = setting.local
+        self.facts = setting.facts
+        self.random = random.Random(f"{seed}/{scenario}")
+        self.reason = ""
+        self.withheld: list[str] = []
+        self._setting = setting
+        self._endpoints: list[Endpoint] = []
+        self._readings: list[Reading] = []
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def answer_wait(self) -> float:
+        """Seconds in which an owed answer must come."""
+        return min(self._setting.patience, max(_ANSWER, 6 * self.facts.slowest))
+
+    @property
+    def silence_wait(self) -> float:
+        """Seconds after which silence is silence: well beyond the target's slowest answer so far."""
+        return min(self._setting.patience, max(_SILENCE, 6 * self.facts.slowest))
+
+    def watch(self, seconds: float | None = None) -> None:
+        """Let time pass; the sockets go on listening."""
+        end = time.monotonic() + (self.silence_wait if seconds is None else seconds)
+        while (left := end - time.monotonic()) > 0:
+            if self._setting.stop.wait(min(left, 0.2)):
+                return
+
+    # -- sockets ------------------------------------------------------------------------------------------------------
+
+    def endpoint(self, name: str = "client", port: int = 0) -> Endpoint:
+        """Open a socket; port 0 is one that this run has not used yet. Raises `Unplayable` if it cannot be had."""
+        for _ in range(_PORT_TRIES):
+            try:
+                endpoint = Endpoint(
+                    self._setting.recorder, self._setting.stop, self.scenario, self._unique(name), (self.local, port)
+                )
+            except Unbindable as error:
+                raise Unplayable(str(error)) from error
+            self._endpoints.append(endpoint)
+            with self.facts.lock:
+                is_new = endpoint.address[1] not in self.facts.used_ports
+                self.facts.used_ports.add(endpoint.address[1])
+            if port or is_new:
+                return endpoint
+        raise Unplayable("no unused local port was left")
+
+    def guard(self, name: str, port: int) -> Endpoint | None:
+        """A socket that only listens for what goes astray; `None` where the port cannot be had."""
+        try:
+            return self.endpoint(name, port)
+        except Unplayable:
+            return None
+
+    def _unique(self, name: str) -> str:
+        taken = {endpoint.name for endpoint in self._endpoints}
+        candidates = (name, *(f"{name}-{n}" for n in range(2, 1000)))
+        return next(candidate for candidate in candidates if candidate not in taken)
+
+    def close(self) -> list[SocketRecord]:
+        """End what still runs, read what still waits, close all sockets."""
+        for reading in self._readings:
+            reading.end()
+        return [endpoint.close() for endpoint in self._endpoints]
+
+    # -- TFTP ---------------------------------------------------------------------------------------------------------
+
+    def file(self, blocks: int = 1) -> KnownFile:
+        """A file of at least that many blocks of 512 octets, as far as sizes are known. Raises `Unplayable`."""
+        files = self.facts.files
+        fitting = [f for f in files if f.size is None or f.size > 512 * (blocks - 1)]
+        if not fitting:
+            have = "of the files that are named none is long enough" if files else "no file of the target is known"
+            raise Unplayable(f"{have}: name one of at least {blocks} blocks of 512 octets (--file NAME)")
+        # A size that is known is better, and the smallest that serves spares the target.
+        return min(fitting, key=lambda f: (f.size is None, f.size or 0))
+
+    def files(self, count: int, blocks: int = 1) -> list[KnownFile]:
+        """Up to `count` different files; the same one again where too few are known."""
+        first = self.file(blocks)
+        more = [f for f in self.facts.files if f != first and (f.size is None or f.size > 512 * (blocks - 1))]
+        return [*([first, *more][:count]), *([first] * count)][:count]
+
+    def read(self, name: str, endpoint: Endpoint | None = None, **options: object) -> Reading:
+        """Ask for a file from a port of its own; `options` are those of RFC 2347."""
+        reading = Reading(
+            endpoint or self.endpoint(),
+            (self.target.address, self.target.tftp_port),
+            name,
+            {key: str(value) for key, value in options.items()},
+            wait=lambda: self.answer_wait,
+            noted=self.facts.note_answer,
+        )
+        self._readings.append(reading)
+        return reading
+
+    # -- PXE ----------------------------------------------------------------------------------------------------------
+
+    def client(self, port: int = 0, architecture: int = 0) -> PxeClient:
+        """A PXE client that has an address (this machine's) and asks from that port."""
+        return PxeClient(
+            self.endpoint("client" if not port else f"port-{port}", port),
+            (self.target.address, self.target.pxe_port),
+            mac=self._setting.mac,
+            uuid=UUID(int=self.random.getrandbits(128), version=4),
+            architecture=architecture,
+            random=self.random,
+            tries=self._tries,
+            noted=self.facts.note_answer,
+        )
+
+    def _tries(self) -> tuple[float, ...]:
+        """Seconds to wait after each try (PXE 2.1 figure 2-2), as far as the run's patience goes."""
+        waits, left = [], self._setting.patience
+        for wait in (1.0, 2.0, 3.0, 4.0):
+            waits.append(min(wait, left))
+            left -= wait
+            if left <= 0:
+                break
+        return tuple(waits)
+
+    def item(self) -> BootItem:
+        """A boot item that the target should have. Raises `Unplayable`."""
+        items = self.facts.items
+        if not items:
+            raise Unplayable("no boot server type of the target is known: name one in the ICS file (pxe.boot_servers)")
+        return items[0]
+
+    def unlisted_type(self) -> int:
+        """A type that the target has no reason to serve. Raises `Unplayable` where that cannot be known."""
+        listed = {item.type for item in self.facts.items}
+        if self.facts.claims.boot_services is None and not self.facts.advertised_types:
+            raise Unplayable("what the target does not serve is not known: it lists no types, and no ICS file does")
+        return next(kind for kind in range(65534, 0, -1) if kind not in listed)
+
+    # -- reasons ------------------------------------------------------------------------------------------------------
+
+    def because(self, reason: str) -> None:
+        """Say why the scenario may have left something unexercised; the first reason counts."""
+        self.reason = self.reason or reason
+
+    def require(self, condition: object, reason: str) -> None:
+        """Give up with a reason unless the condition holds."""
+        if not condition:
+            raise Unplayable(reason)
+
+    def withhold(self, what: str) -> None:
+        """Note in the ledger what the client kept back on purpose."""
+        self.withheld.append(what)
+
+
+Wait = Callable[[], float]
+Names = Iterable[str]

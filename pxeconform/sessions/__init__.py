@@ -1,0 +1,1 @@
+"""Datagrams to sessions: TFTP transfers, DHCP exchanges, boots in nine steps. Holds no opinions."""

@@ -1,0 +1,102 @@
+"""The octets that a transfer carried, put together while its blocks go by."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+
+from pxeconform.protocol.tftp import DEFAULT_BLOCK_SIZE, LAST_BLOCK_NUMBER, Data
+
+HEAD = 65536
+"""Octets kept of every file: enough to tell its format."""
+
+_MOST_PENDING = 128
+"""Blocks that may wait for an earlier one; beyond it the gap counts as lost."""
+
+
+@dataclass(slots=True)
+class Content:
+    """In-order contents of a file, by block numbers that count on past 65535.
+
+    `octets` counts what is in order; `head` holds its beginning, all of it when `keep` says so. `sha256` is there only
+    with `hashed`, and only while no block is missing.
+    """
+
+    hashed: bool = False
+    block_size: int = DEFAULT_BLOCK_SIZE
+    keep: int = HEAD
+    octets: int = 0
+    blocks: int = 0
+    retransmitted: int = 0
+    cut: bool = False
+    last_block: int | None = None
+    highest: int = 0
+    lost: int = 0
+    """Blocks that were given up: later ones came, these never did."""
+    head: bytearray = field(default_factory=bytearray)
+    _pending: dict[int, Data] = field(default_factory=dict)
+    _hash: hashlib._Hash | None = None
+
+    def __post_init__(self) -> None:
+        if self.hashed:
+            self._hash = hashlib.sha256()
+
+    @property
+    def missing(self) -> int:
+        """Blocks below the highest one that have not come by, those given up included."""
+        return self.lost + self.highest - self.blocks - len(self._pending)
+
+    @property
+    def sha256(self) -> str | None:
+        """The digest, when all octets up to the last block are known."""
+        whole = self.last_block is not None and self.blocks == self.last_block and not self.cut
+        return self._hash.hexdigest() if self._hash is not None and whole else None
+
+    def index_of(self, block: int, near: int) -> int:
+        """A block number as a count from 1 that does not wrap, by what is nearest to `near`.
+
+        Most wrap from 65535 to 0, some to 1: with the latter every lap counts one block less, which makes no
+        difference here because the numbers stay consecutive within half a lap.
+        """
+        lap = LAST_BLOCK_NUMBER + 1
+        index = near - near % lap + block
+        if index - near > lap // 2 and index >= lap:
+            index -= lap
+        elif near - index > lap // 2:
+            index += lap
+        return index
+
+    def add(self, packet: Data, *, whole: bool) -> None:
+        """Take one DATA packet, in whatever order it comes."""
+        index = self.index_of(packet.block, self.highest)
+        if index <= self.blocks or index in self._pending:
+            self.retransmitted += 1
+            return
+        self.cut |= not whole
+        self.highest = max(self.highest, index)
+        self._pending[index] = packet
+        while (following := self._pending.pop(self.blocks + 1, None)) is not None:
+            self._take(following)
+        if len(self._pending) > _MOST_PENDING:
+            self._skip_gap()
+
+    def _take(self, packet: Data) -> None:
+        self.blocks += 1
+        self.octets += packet.length
+        if self._hash is not None:
+            self._hash.update(packet.data)
+        if len(self.head) < self.keep:
+            self.head += packet.data[: self.keep - len(self.head)]
+        if packet.length < self.block_size:
+            self.last_block = self.blocks
+
+    def _skip_gap(self) -> None:
+        """Give up a gap that does not fill: the capture lost those blocks."""
+        self.cut = True
+        self.lost = self.missing
+        for index in sorted(self._pending):
+            packet = self._pending.pop(index)
+            self.octets += packet.length
+            if packet.length < self.block_size:
+                self.last_block = self.highest
+        self.blocks = self.highest

@@ -1,0 +1,357 @@
+"""TFTP transfers, followed from their request over the server's new transfer identifier (RFC 1350 section 4).
+
+TFTP has no port to filter by after the first packet. A transfer is therefore known by the client's transfer
+identifier (address and port) from its request on, and by the server's from the first reply on. Whatever then comes to
+or from either end belongs to it: a third party's packet too (that is what a rule wants to see), so nothing is
+dropped because it is wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+
+from pxeconform.capture.datagrams import Datagram, Kind
+from pxeconform.protocol import tftp
+from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Packet, Request
+from pxeconform.registry.ports import Port
+from pxeconform.registry.tftp_codes import ErrorCode, Opcode
+from pxeconform.sessions.content import HEAD, Content
+from pxeconform.sessions.marks import scenario_of
+
+Endpoint = tuple[str, int]
+
+_MODES = frozenset({"octet", "netascii", "mail"})
+_MOST_ORPHANS = 10_000
+_MIRROR_SPAN = 1_000_000
+"""Nanoseconds within which the same block twice is a copy made by the capture, not by the server's timer."""
+
+_PROBE_ERRORS = frozenset({ErrorCode.NOT_DEFINED, ErrorCode.OPTION_NEGOTIATION_FAILED})
+
+
+class Sender(Enum):
+    """Whose datagram it is, seen from the transfer."""
+
+    CLIENT = "client"
+    SERVER = "server"
+    STRANGER = "stranger"
+
+
+class Outcome(Enum):
+    """How a transfer ended."""
+
+    COMPLETE = "complete"
+    PROBE = "probe"
+    ABORTED_BY_CLIENT = "aborted_by_client"
+    REFUSED = "refused"
+    ERROR = "error"
+    STALLED = "stalled"
+    INCOMPLETE_CAPTURE = "incomplete_capture"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One datagram of a transfer. The octets of DATA are not kept here: `Transfer.content` has them."""
+
+    frame: int
+    time: int
+    sender: Sender
+    source: Endpoint
+    destination: Endpoint
+    packet: Packet
+    scenario: str = ""
+
+
+@dataclass(slots=True)
+class Transfer:
+    """One TFTP transfer; complete once the tracker has seen the whole trace."""
+
+    request: Request
+    client: Endpoint
+    server: str
+    request_port: int
+    events: list[Event] = field(default_factory=list)
+    request_frames: list[int] = field(default_factory=list)
+    server_port: int | None = None
+    """The server's transfer identifier, from its first reply on."""
+    other_tids: list[int] = field(default_factory=list)
+    """Further ports that the server answered from: one for each duplicate of the request."""
+    acknowledged: tftp.Options = ()
+    content: Content = field(default_factory=Content)
+    data_packets: int = 0
+    duplicate_acks: int = 0
+    unreachable: list[Datagram] = field(default_factory=list)
+    """ICMP errors that quote a datagram of this transfer."""
+    error: Event | None = None
+    """The ERROR that ended it."""
+    answered: bool = False
+    last_acked: int = -1
+    closed: bool = False
+    client_mac: bytes = b""
+    """Link address that the first request came from; a router's, where one lies between."""
+    progressed: int = 0
+    """Time of the last datagram that brought something new, ns: repetitions do not count."""
+    mirrored: int = 0
+    """DATA packets that a mirror port copied: the same block again within a millisecond."""
+    last_data: tuple[int, int] = (-1, 0)
+    """Block number and time of the DATA packet seen last."""
+
+    @property
+    def direction(self) -> str:
+        """`read` or `write`."""
+        return "read" if self.request.opcode is Opcode.RRQ else "write"
+
+    @property
+    def file(self) -> str:
+        """The file's name as text; what is no ASCII is kept as Latin-1."""
+        return self.request.filename.decode("latin-1")
+
+    @property
+    def block_size(self) -> int:
+        """Octets in every block but the last: 512 unless the server acknowledged another (RFC 2348)."""
+        return tftp.option_number(self.acknowledged, "blksize") or tftp.DEFAULT_BLOCK_SIZE
+
+    @property
+    def window_size(self) -> int:
+        """Blocks that are sent before an acknowledgment is due (RFC 7440)."""
+        return tftp.option_number(self.acknowledged, "windowsize") or 1
+
+    @property
+    def started(self) -> int:
+        """Time of the first request, ns."""
+        return self.events[0].time
+
+    @property
+    def ended(self) -> int:
+        """Time of the last datagram that belongs to it, ns."""
+        return self.events[-1].time
+
+    @property
+    def delivered(self) -> bool:
+        """Every block came, and the last one was acknowledged."""
+        last = self.content.last_block
+        return last is not None and self.last_acked >= last
+
+    def of(self, sender: Sender) -> Iterator[Event]:
+        """The events of one side."""
+        return (event for event in self.events if event.sender is sender)
+
+    def outcome(self, capture_end: int | None = None, patience: int = 5_000_000_000) -> Outcome:
+        """How it ended; a transfer that just stops is cut by the capture if that ends within `patience` ns.
+
+        Repetitions do not lengthen the wait: what counts is the time since the last thing that was new.
+        """
+        if self.delivered:
+            return Outcome.COMPLETE
+        if self.error is not None:
+            packet = self.error.packet
+            code = packet.code if isinstance(packet, Error) else 0
+            if self.error.sender is Sender.SERVER:
+                return Outcome.ERROR if self._begun_before(self.error) else Outcome.REFUSED
+            asked_size = tftp.option_value(self.request.options, "tsize") is not None
+            is_probe = asked_size and code in _PROBE_ERRORS and not self.data_packets
+            return Outcome.PROBE if is_probe else Outcome.ABORTED_BY_CLIENT
+        if capture_end is not None and capture_end - self.progressed < patience:
+            return Outcome.INCOMPLETE_CAPTURE
+        return Outcome.STALLED
+
+    def _begun_before(self, error: Event) -> bool:
+        for event in self.of(Sender.SERVER):
+            if event is error:
+                return False
+            if isinstance(event.packet, Data | Oack | Ack):
+                return True
+        return False
+
+
+class TransferTracker:
+    """Feeds on datagrams in order, and knows which transfer each belongs to."""
+
+    def __init__(
+        self, request_ports: Iterable[int] = (Port.TFTP,), *, hash_contents: bool = False, keep: int = HEAD
+    ) -> None:
+        self.transfers: list[Transfer] = []
+        self.orphans: list[Datagram] = []
+        """Datagrams of a transfer's two hosts, or to a request port, that fit no transfer."""
+        self._request_ports = frozenset(request_ports)
+        self._hash_contents = hash_contents
+        self._keep = keep
+        self._hosts: set[tuple[str, str]] = set()
+        self._by_client: dict[Endpoint, Transfer] = {}
+        self._by_server_tid: dict[Endpoint, Transfer] = {}
+
+    def feed(self, datagram: Datagram) -> bool:
+        """Take one datagram; tell whether it is TFTP."""
+        if datagram.kind is Kind.ICMP_ERROR:
+            return self._icmp(datagram)
+        if datagram.kind is not Kind.UDP:
+            return False
+        known = self._find(datagram)
+        to_request_port = datagram.destination_port in self._request_ports
+        if known is None and not to_request_port and not datagram.payload.startswith((b"\0\1", b"\0\2")):
+            return self._stray(datagram)
+        packet = tftp.parse(datagram.payload, datagram.length)
+        if isinstance(packet, Request) and (to_request_port or packet.mode in _MODES):
+            return self._request(datagram, packet)
+        if known is None:
+            if to_request_port:
+                self._keep_orphan(datagram)
+            return to_request_port
+        if packet is None:
+            packet = Malformed(-1, "no TFTP packet")
+        self._follow(known, datagram, packet)
+        return True
+
+    def _stray(self, datagram: Datagram) -> bool:
+        """A reply that went to a port that asked for nothing is a wrong reply, not another protocol's packet."""
+        stray = (datagram.source, datagram.destination) in self._hosts and isinstance(
+            tftp.parse(datagram.payload, datagram.length), Data | Ack | Oack | Error
+        )
+        if stray:
+            self._keep_orphan(datagram)
+        return stray
+
+    def _keep_orphan(self, datagram: Datagram) -> None:
+        if len(self.orphans) < _MOST_ORPHANS:
+            self.orphans.append(datagram)
+
+    def _find(self, datagram: Datagram) -> Transfer | None:
+        # The client's transfer identifier comes first: a server that answers from its request port has one
+        # endpoint for all its transfers.
+        for table, endpoint in (
+            (self._by_client, datagram.sender),
+            (self._by_client, datagram.receiver),
+            (self._by_server_tid, datagram.receiver),
+            (self._by_server_tid, datagram.sender),
+        ):
+            transfer = table.get(endpoint)
+            if transfer is not None:
+                return transfer
+        return None
+
+    def _request(self, datagram: Datagram, packet: Request) -> bool:
+        running = self._by_client.get(datagram.sender)
+        if running is not None and self._is_repetition(running, datagram, packet):
+            running.request_frames.append(datagram.frame)
+            self._append(running, datagram, packet, Sender.CLIENT)
+            return True
+        transfer = Transfer(
+            packet,
+            datagram.sender,
+            datagram.destination,
+            datagram.destination_port,
+            client_mac=datagram.source_mac,
+            progressed=datagram.time,
+        )
+        transfer.content = Content(hashed=self._hash_contents, keep=self._keep)
+        self._hosts.add((datagram.destination, datagram.source))
+        transfer.request_frames.append(datagram.frame)
+        self.transfers.append(transfer)
+        self._by_client[datagram.sender] = transfer
+        self._append(transfer, datagram, packet, Sender.CLIENT)
+        return True
+
+    @staticmethod
+    def _is_repetition(running: Transfer, datagram: Datagram, packet: Request) -> bool:
+        same = (running.server, running.request_port, running.request) == (
+            datagram.destination,
+            datagram.destination_port,
+            packet,
+        )
+        return same and not running.closed and running.last_acked < 1 and not running.delivered
+
+    def _follow(self, transfer: Transfer, datagram: Datagram, packet: Packet) -> None:
+        if datagram.sender == transfer.client:
+            self._from_client(transfer, datagram, packet)
+        elif datagram.receiver == transfer.client:
+            self._from_server(transfer, datagram, packet)
+        elif transfer.server_port is not None and datagram.sender == (transfer.server, transfer.server_port):
+            self._append(transfer, datagram, packet, Sender.SERVER)
+        else:
+            self._append(transfer, datagram, packet, Sender.STRANGER)
+
+    def _from_client(self, transfer: Transfer, datagram: Datagram, packet: Packet) -> None:
+        event = self._append(transfer, datagram, packet, Sender.CLIENT)
+        if datagram.destination_port in transfer.other_tids:
+            return
+        if isinstance(packet, Ack):
+            index = transfer.content.index_of(packet.block, transfer.last_acked)
+            if index <= transfer.last_acked:
+                transfer.duplicate_acks += 1
+            else:
+                transfer.last_acked = index
+                transfer.progressed = datagram.time
+        elif isinstance(packet, Data) and transfer.direction == "write":
+            self._data(transfer, datagram, packet)
+        elif isinstance(packet, Error) and packet.code != ErrorCode.UNKNOWN_TRANSFER_ID:
+            self._end(transfer, event)
+
+    def _from_server(self, transfer: Transfer, datagram: Datagram, packet: Packet) -> None:
+        event = self._append(transfer, datagram, packet, Sender.SERVER)
+        if transfer.server_port is None:
+            transfer.server_port = datagram.source_port
+            transfer.server = datagram.source
+            transfer.progressed = datagram.time
+            self._by_server_tid[datagram.sender] = transfer
+        elif datagram.source_port != transfer.server_port:
+            if datagram.source_port not in transfer.other_tids:
+                transfer.other_tids.append(datagram.source_port)
+                self._by_server_tid.setdefault(datagram.sender, transfer)
+            return
+        transfer.answered = True
+        if isinstance(packet, Oack):
+            if not transfer.acknowledged:
+                transfer.acknowledged = packet.options
+                transfer.content.block_size = transfer.block_size
+            if transfer.direction == "write":
+                transfer.last_acked = max(transfer.last_acked, 0)
+        elif isinstance(packet, Data) and transfer.direction == "read":
+            self._data(transfer, datagram, packet)
+        elif isinstance(packet, Ack):
+            index = transfer.content.index_of(packet.block, transfer.last_acked)
+            if index > transfer.last_acked:
+                transfer.last_acked = index
+                transfer.progressed = datagram.time
+        elif isinstance(packet, Error) and packet.code != ErrorCode.UNKNOWN_TRANSFER_ID:
+            self._end(transfer, event)
+
+    @staticmethod
+    def _data(transfer: Transfer, datagram: Datagram, packet: Data) -> None:
+        transfer.data_packets += 1
+        repeated = transfer.content.retransmitted
+        transfer.content.add(packet, whole=not datagram.cut)
+        if transfer.content.retransmitted == repeated:
+            transfer.progressed = datagram.time
+        elif transfer.last_data[0] == packet.block and abs(datagram.time - transfer.last_data[1]) <= _MIRROR_SPAN:
+            transfer.mirrored += 1
+        transfer.last_data = packet.block, datagram.time
+
+    @staticmethod
+    def _end(transfer: Transfer, event: Event) -> None:
+        if transfer.error is None and not transfer.delivered:
+            transfer.error = event
+        transfer.closed = True
+
+    @staticmethod
+    def _append(transfer: Transfer, datagram: Datagram, packet: Packet, sender: Sender) -> Event:
+        if isinstance(packet, Data):
+            packet = Data(packet.block, b"", packet.length)
+        event = Event(
+            datagram.frame,
+            datagram.time,
+            sender,
+            datagram.sender,
+            datagram.receiver,
+            packet,
+            scenario_of(datagram.comment),
+        )
+        transfer.events.append(event)
+        return event
+
+    def _icmp(self, datagram: Datagram) -> bool:
+        transfer = self._find(datagram)
+        if transfer is None:
+            return False
+        transfer.unreachable.append(datagram)
+        return True
