@@ -52,7 +52,7 @@ def _selected(rule: AnyRule, view: View) -> bool:
 def _verdict(rule: AnyRule, view: View) -> Verdict:
     requirement = rule.requirement
     records = [record for record in view.ledger.scenarios if requirement.id in record.exercises]
-    facts = list(rule.facts(view)) + _damage(requirement, records, view)
+    facts = list(rule.facts(view)) + _damage(view)
     result, reason, shown = _fold(rule, facts, records, view)
     frames = sorted({frame for fact in shown for frame in fact.frames})
     return Verdict(
@@ -71,12 +71,11 @@ def _verdict(rule: AnyRule, view: View) -> Verdict:
     )
 
 
-def _damage(requirement: Requirement, records: list[ScenarioRecord], view: View) -> list[Fact]:
-    """Evidence that lost datagrams acquits nobody: what is missing may be the violation."""
+def _damage(view: View) -> list[Fact]:
+    """Evidence that lost datagrams acquits nobody: what is missing may be the violation, or what excuses it."""
     return [
-        Fact(Holds.UNCLEAR, (), view.damaged_scenarios[record.id], frozenset({record.id}))
-        for record in records
-        if record.id in view.damaged_scenarios
+        Fact(Holds.UNCLEAR, (), sentence, frozenset({scenario}))
+        for scenario, sentence in view.damaged_scenarios.items()
     ]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -172,6 +171,12 @@ class Play:
         self._readings.append(reading)
         return reading
 
+    def fetch(self, name: bytes) -> None:
+        """Download the file that a reply names. Raises `Unplayable` when there is no name or the download fails."""
+        self.require(name, "the reply names no file")
+        text = name.decode("latin-1")
+        self.require(self.read(text).fetch(), f"the download of {text} broke off")
+
     # -- PXE ----------------------------------------------------------------------------------------------------------
 
     def client(self, port: int = 0, architecture: int = 0) -> PxeClient:
@@ -225,7 +230,3 @@ class Play:
     def withhold(self, what: str) -> None:
         """Note in the ledger what the client kept back on purpose."""
         self.withheld.append(what)
-
-
-Wait = Callable[[], float]
-Names = Iterable[str]

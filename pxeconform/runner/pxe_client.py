@@ -52,7 +52,8 @@ class PxeClient:
         """Ask the boot server, and give its reply.
 
         `patiently` repeats the question after 1, 2 and 3 seconds (PXE 2.1 figure 2-2) and waits 4 more; without it the
-        question is asked once, and the caller watches for what must not come. `vendor_class` empty leaves option 60 out.
+        question is asked once, and the caller watches for what must not come. An empty `vendor_class` leaves option 60
+        out.
         """
         question = self._question(item, kind, credential_types, vendor_class, file)
         for wait in self._tries() if patiently else (0.0,):
@@ -122,7 +123,7 @@ class PxeClient:
     def _tags(item: BootItem | None, credential_types: Iterable[int] | None) -> bytes:
         from pxeconform.protocol.layers import PXEBootItem, PXECredentialTypes, PXEEnd, PXEVendorOptions
 
-        tags = []
+        tags: list[object] = []
         if item is not None:
             tags.append(PXEBootItem(type=item.type, credentials=item.wants_credentials, layer=item.layer & 0x7FFF))
         if credential_types is not None:

@@ -34,6 +34,9 @@ class Reading:
         self.peer: Address | None = None
         self.block_size = tftp.DEFAULT_BLOCK_SIZE
         self.ended = False
+        """The last block was acknowledged."""
+        self.refused = False
+        """The server sent an ERROR."""
         self.other_peers: list[Address] = []
         self._options = dict(options)
         self._wait, self._noted = wait, noted
@@ -45,7 +48,7 @@ class Reading:
         from pxeconform.protocol.layers import tftp_request
 
         self._asked = time.monotonic()
-        self.endpoint.send(bytes(tftp_request(self.name, mode=mode, options=self._options)), self.server)
+        self.endpoint.send(bytes(tftp_request(self.name, mode=mode, options=tuple(self._options.items()))), self.server)
         return self
 
     def acknowledge(self, block: int, through: Endpoint | None = None) -> None:
@@ -77,7 +80,7 @@ class Reading:
         self._noted(time.monotonic() - self._asked)
         if isinstance(packet, Oack):
             self.block_size = packet.value("blksize") or self.block_size
-        self.ended = isinstance(packet, Error)
+        self.refused = isinstance(packet, Error)
         return packet
 
     def next(self, timeout: float) -> Packet | None:
@@ -104,7 +107,7 @@ class Reading:
         while (left := end - time.monotonic()) > 0:
             packet = self.next(left)
             if packet is None or isinstance(packet, Error):
-                self.ended = isinstance(packet, Error)
+                self.refused = isinstance(packet, Error)
                 return None
             if isinstance(packet, Data) and packet.block == number & 0xFFFF:
                 return packet
@@ -133,29 +136,27 @@ class Reading:
 
     def finish(self, at: Data) -> bool:
         """Acknowledge a block and all that follow; tell whether the last one came."""
-        number, current = at.block, at
+        following: Data | None = at
         for _ in range(_MOST_BLOCKS):
-            self.acknowledge(number)
-            if current.length < self.block_size:
-                self.ended = True
-                return True
-            number += 1
-            following = self._follow(number)
             if following is None:
-                return False
-            current = following
-        return False
+                break
+            following = self.step(following)
+        return self.ended
+
+    def step(self, at: Data) -> Data | None:
+        """Acknowledge one block and get the next; `None` after the last one, or when nothing came."""
+        self.acknowledge(at.block)
+        if at.length < self.block_size:
+            self.ended = True
+            return None
+        return self.block(at.block + 1)
 
     def fetch(self) -> bool:
         """Read the whole file; tell whether it came."""
         return self.finish(self.open())
 
-    def _follow(self, number: int) -> Data | None:
-        """A block; the acknowledgment before it is not repeated, as the sender is who retransmits."""
-        return self.block(number)
-
     def end(self) -> None:
         """Free the server from a transfer that the scenario left open."""
-        if self.peer is not None and not self.ended:
-            self.ended = True
+        if self.peer is not None and not self.ended and not self.refused:
+            self.refused = True
             self.refuse(self.peer, 0, "the test has ended")

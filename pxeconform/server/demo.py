@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pxeconform.registry.pxe_tags import CERTIFICATE_ID_DSA
 from pxeconform.server.config import DHCP_PORT, BootService, Pool, Prompt, ServerConfig
+
+if TYPE_CHECKING:
+    from pxeconform.protocol.certificates import Signer
 
 BIOS_FILE = "boot/pxe.0"
 X64_FILE = "boot/x64.efi"
@@ -18,6 +20,7 @@ EMPTY_FILE = "empty"
 EVEN_FILE = "even.bin"
 LARGE_FILE = "large.bin"
 UPLOAD_PREFIX = "upload/"
+CERTIFICATES = "trust.{}.cer"
 
 INSTALL_TYPE = 32769
 RESCUE_TYPE = 32770
@@ -91,20 +94,27 @@ def demo_services() -> tuple[BootService, ...]:
     )
 
 
-def sample_credentials(files: Mapping[str, bytes]) -> tuple[dict[str, bytes], dict[str, dict[int, str]]]:
-    """Credentials for the install files, signed by a key that is made now: further files, and who they belong to.
+def sample_credentials(
+    files: Mapping[str, bytes], signers: Sequence[Signer] = ()
+) -> tuple[dict[str, bytes], dict[str, dict[int, str]]]:
+    """Credentials for layer 0 of the install service: further files, and `ServerConfig.credentials`.
 
-    The type is 41, which stands for any DSA certificate.
+    Without `signers` a DSA key is made now. Each signer counts for the identifier of its certificate, and the first of
+    an algorithm also for 41 or 42, which stand for any. The certificates are files too, named as in `CERTIFICATES`.
     """
-    from pxeconform.protocol.certificates import Profile, new_signer
+    from pxeconform.protocol.certificates import DSA_1024_SHA1, new_signer
     from pxeconform.protocol.credentials import build_credentials
 
-    signer = new_signer(Profile.DSA_SHA1)
     made: dict[str, bytes] = {}
     known: dict[str, dict[int, str]] = {}
-    for name in ("install/x64.efi", "install/pxe.0"):
-        made[f"{name}.credentials"] = build_credentials(files[name], signer)
-        known[name] = {CERTIFICATE_ID_DSA: f"{name}.credentials"}
+    for signer in signers or (new_signer(DSA_1024_SHA1),):
+        suffix = signer.profile.suffix.lower()
+        made[CERTIFICATES.format(suffix)] = signer.certificate
+        for name in ("install/x64.efi", "install/pxe.0"):
+            made[f"{name}.{suffix}.esw"] = build_credentials(files[name], signer)
+            for kind in (signer.certificate_id, signer.profile.algorithm_id):
+                if kind is not None:
+                    known.setdefault(name, {}).setdefault(kind, f"{name}.{suffix}.esw")
     return made, known
 
 

@@ -1,0 +1,95 @@
+"""Transfer identifiers: RFC 1350 section 4. Read it beside this file."""
+
+from pxeconform.runner.play import Play
+from pxeconform.runner.scenario import scenario
+
+
+@scenario("TFTP-1350-TID-01", "TFTP-1350-TID-02")
+def reply_port(play: Play) -> None:
+    """A request from an arbitrary port; its neighbours listen for replies that go astray."""
+    reading = play.read(play.file().name)
+    port = reading.endpoint.address[1]
+    for neighbour in (port - 1, port + 1, play.target.tftp_port):
+        play.guard(f"port-{neighbour}", neighbour)
+    reading.request().reply()
+
+
+@scenario("TFTP-1350-TID-03")
+def successive_transfers(play: Play) -> None:
+    """Twenty short transfers, one after the other."""
+    name = play.file().name
+    for _ in range(20):
+        reading = play.read(name)
+        reading.open()
+        reading.end()
+    if reading.peer == reading.server:
+        play.because("the server answers from its request port: it chooses no identifiers")
+
+
+@scenario("TFTP-1350-TID-05", "TFTP-1350-TID-06", "TFTP-1350-TID-07")
+def foreign_acknowledgment(play: Play) -> None:
+    """A stranger acknowledges the first block, before its owner does."""
+    reading = play.read(play.file(blocks=2).name)
+    stranger = play.endpoint("stranger")
+    first = reading.open_long(blocks=2)
+    if reading.peer == reading.server:
+        play.because("the server answers from its request port: a stranger has no identifier to write to")
+        return
+    reading.acknowledge(first.block, through=stranger)
+    play.watch()
+    reading.finish(first)
+
+
+@scenario("TFTP-1350-TID-05", "TFTP-1350-TID-06")
+def foreign_acknowledgment_out_of_order(play: Play) -> None:
+    """A stranger acknowledges a block that was never sent; the owner's transfer does not notice."""
+    reading = play.read(play.file(blocks=2).name)
+    stranger = play.endpoint("stranger")
+    first = reading.open_long(blocks=2)
+    if reading.peer == reading.server:
+        play.because("the server answers from its request port: a stranger has no identifier to write to")
+        return
+    reading.acknowledge(first.block + 1000, through=stranger)
+    play.watch()
+    reading.finish(first)
+
+
+@scenario("TFTP-1350-TID-08")
+def duplicate_request(play: Play) -> None:
+    """The same request twice from one port; the second transfer is refused with ERROR 5, the first one goes on."""
+    name = play.file().name
+    play.read(name).fetch()
+    reading = play.read(name)
+    reading.request()
+    first = reading.open()
+    reading.next(play.silence_wait)
+    for surplus in reading.other_peers:
+        reading.refuse(surplus)
+    reading.finish(first)
+
+
+@scenario("TFTP-1350-TID-09")
+def parallel_transfers(play: Play) -> None:
+    """Two files are read at the same time, block by block in turns."""
+    names = [file.name for file in play.files(2, blocks=2)]
+    for name in dict.fromkeys(names):
+        play.read(name).fetch()
+    readings = [play.read(name) for name in names]
+    blocks = [reading.open_long(blocks=2) for reading in readings]
+    running = list(zip(readings, blocks, strict=True))
+    while running:
+        running = [(r, b) for r, at in running if (b := r.step(at)) is not None]
+
+
+@scenario("TFTP-1123-SAS-01")
+def duplicate_acknowledgment(play: Play) -> None:
+    """The first block is acknowledged twice; how many copies of the second one come?"""
+    reading = play.read(play.file(blocks=3).name)
+    first = reading.open_long(blocks=3)
+    reading.acknowledge(first.block)
+    reading.acknowledge(first.block)
+    second = reading.block(first.block + 1)
+    play.require(second, "the second block never came")
+    play.watch(0.5)
+    if second is not None and reading.finish(second) and second.length < reading.block_size:
+        play.because(f"{reading.name} has only two blocks: name a file of at least three (--file NAME)")
