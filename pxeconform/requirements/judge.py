@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from pxeconform.requirements.ledger import ScenarioRecord
-from pxeconform.requirements.model import AnyRule, Fact, Holds, Level, Requirement, Result, Verdict
+from pxeconform.requirements.model import AnyRule, Fact, Holds, Level, Result, Verdict
 from pxeconform.requirements.view import Trace, View
 
 _MOST_WORDS = 3

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 LEDGER_SCHEMA = "pxeconform.ledger/1"
 COVERAGE_SCHEMA = "pxeconform.coverage/1"
@@ -129,7 +131,10 @@ class Ledger:
                     if services is None
                     else tuple(BootService(item["type"], tuple(item["layers"])) for item in services),
                     boot_files=tuple((code, name) for code, name in claims.pop("boot_files")),
-                    **{key: tuple(value) if isinstance(value, list) else value for key, value in claims.items()},
+                    roles=_tuple(claims.pop("roles")),
+                    tftp_options=_tuple(claims.pop("tftp_options")),
+                    credential_types=_tuple(claims.pop("credential_types")),
+                    **claims,
                 ),
                 selection=_tuple(raw.pop("selection")),
                 scenarios=tuple(
@@ -181,5 +186,5 @@ def _load(text: str, schema: str) -> dict[str, Any]:
     return raw
 
 
-def _tuple(value: list[str] | None) -> tuple[str, ...] | None:
+def _tuple(value: list[_T] | None) -> tuple[_T, ...] | None:
     return None if value is None else tuple(value)

@@ -136,7 +136,7 @@ class Answers:
             if uri is None:
                 return None
             named = self.reply(request, identity).with_options((Option.CLASS_IDENTIFIER, HTTP_CLASS))
-            return self.name_file(named, uri, None)
+            return self.name_file(echoes(named, request), uri, None)
         if not request.is_pxe:
             return None
         file = self.boot_file(request)

@@ -112,7 +112,7 @@ class TftpSettings:
     max_block_size: int = 65464
     max_window_size: int = 64
     max_flight: int = 131072
-    max_transfers: int = 64
+    max_transfers: int = 256
 
     def __post_init__(self) -> None:
         if not 0 < self.first_timeout <= self.longest_timeout or self.tries < 1 or self.dally < 0:
@@ -183,6 +183,9 @@ class ServerConfig:
         for uri in self.http_files.values():
             if not uri.startswith(("http://", "https://")) or len(uri) > 255:
                 raise ConfigError(f"http_files: {uri!r} is no absolute http URI of up to 255 octets")
+        for name in (*self.files, *((self.upload_prefix,) if self.upload_prefix else ())):
+            if not set(name.split("/")) - {"", "."} or ".." in name.split("/"):
+                raise ConfigError(f"files, upload_prefix: {name!r} is no path below the root")
         for key, directory in (("root", self.root), ("upload_directory", self.upload_directory)):
             if directory is not None and not directory.is_dir():
                 raise ConfigError(f"{key}: {directory} is no folder")

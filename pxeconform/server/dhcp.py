@@ -11,7 +11,7 @@ from dataclasses import replace
 from pxeconform.protocol.dhcp import BROADCAST_FLAG, NOWHERE, Message
 from pxeconform.registry.dhcp_options import MessageType, Option, RelaySuboption
 from pxeconform.registry.pxe_tags import PxeTag
-from pxeconform.server.answers import PXE_CLASS, Answers, read_request
+from pxeconform.server.answers import Answers, read_request
 from pxeconform.server.bootserver import BootServer
 from pxeconform.server.config import Pool
 from pxeconform.server.datagrams import DHCP_SOCKET, Incoming, Outgoing
@@ -236,7 +236,7 @@ class DhcpServer:
         if pxe is not None:
             reply = replace(reply, siaddr=pxe.siaddr, file=pxe.file)
             reply = reply.with_options(*((code, v) for code in _PXE_FIELDS if (v := pxe.get(code)) is not None))
-        elif request.class_identifier != PXE_CLASS and Option.CLIENT_UUID in request:
+        elif Option.CLIENT_UUID in request:
             reply = reply.with_options((Option.CLIENT_UUID, request.get(Option.CLIENT_UUID) or b""))
         asked = request.get(Option.PARAMETER_REQUEST_LIST) or b""
         extra = [(code, self.config.options[code]) for code in dict.fromkeys(asked) if code in self.config.options]

@@ -59,6 +59,7 @@ class LeaseTable:
         self._by_address: dict[str, Lease] = {}
         self._by_key: dict[Key, Lease] = {}
         self._declined: dict[str, float] = {}
+        self._next = 0
 
     def of(self, key: Key) -> Lease | None:
         """The client's record, whatever its state."""
@@ -83,8 +84,8 @@ class LeaseTable:
         for address in (lease.address if lease is not None else None, wanted):
             if address is not None and self.is_free_for(address, key, now):
                 return address
-        for address in self._addresses():
-            if address not in self._by_address and self.is_free_for(address, key, now):
+        for address in self._fresh_addresses():
+            if self.is_free_for(address, key, now):
                 return address
         stale = [entry for entry in self._by_address.values() if self.is_free_for(entry.address, key, now)]
         return min(stale, key=lambda entry: entry.expires).address if stale else None
@@ -126,6 +127,12 @@ class LeaseTable:
         first, last = ipaddress.IPv4Address(self.pool.first), ipaddress.IPv4Address(self.pool.last)
         return first <= ipaddress.IPv4Address(address) <= last
 
-    def _addresses(self) -> Iterator[str]:
+    def _fresh_addresses(self) -> Iterator[str]:
+        """Addresses without a record, beginning where the last search ended."""
         first, last = int(ipaddress.IPv4Address(self.pool.first)), int(ipaddress.IPv4Address(self.pool.last))
-        return (str(ipaddress.IPv4Address(number)) for number in range(first, last + 1))
+        size = last - first + 1
+        for number in range(self._next, self._next + size) if len(self._by_address) < size else ():
+            address = str(ipaddress.IPv4Address(first + number % size))
+            if address not in self._by_address:
+                self._next = number % size
+                yield address

@@ -136,7 +136,7 @@ class Transfer:
     def _send(self, packets: Iterable[Sent], now: float, again: bool = False) -> list[Outgoing]:
         self._times_sent = self._times_sent + 1 if again else 1
         self._sent_at = None if again else now
-        self.deadline = now + self.next_timeout()
+        self.deadline = None if self.finished else now + self.next_timeout()
         return [self.envelope(packet) for packet in packets]
 
     def _measure(self, now: float) -> None:
@@ -191,7 +191,11 @@ class ReadTransfer(Transfer):
     def next_window(self) -> list[Sent]:
         """Fill the window with blocks and give those that it then holds."""
         while len(self._blocks) < self.agreed.window_size and self._last is None:
-            block = self._source.read(self.agreed.block_size)
+            try:
+                block = self._source.read(self.agreed.block_size)
+            except OSError:
+                self.finish()
+                return [Error(ErrorCode.NOT_DEFINED, b"The file cannot be read")]
             self._blocks.append(block)
             # A short block ends the file, so a file of whole blocks ends with an empty one (RFC 1350 section 6).
             if len(block) < self.agreed.block_size:

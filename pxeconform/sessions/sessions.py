@@ -23,6 +23,8 @@ class Sessions:
     arp: list[Datagram] = field(default_factory=list)
     tcp: list[Datagram] = field(default_factory=list)
     """TCP segments that open a connection or carry data, for HTTP boot; at most the first hundred thousand."""
+    dhcp6: list[Datagram] = field(default_factory=list)
+    """DHCPv6 messages that clients sent: what firmware turns to when IPv4 led nowhere."""
     orphans: list[Datagram] = field(default_factory=list)
     """Datagrams on a port of this field that fit no session."""
 
@@ -48,6 +50,8 @@ def follow(
         elif datagram.kind is Kind.TCP:
             if len(found.tcp) < _MOST_TCP:
                 found.tcp.append(datagram)
+        elif datagram.destination_port == Port.DHCPV6_SERVER:
+            found.dhcp6.append(datagram)
         elif not dhcp.feed(datagram):
             transfers.feed(datagram)
     return found

@@ -9,7 +9,7 @@ import os
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pxeconform.capture.datagrams import Datagram, Kind
 from pxeconform.capture.read import read
@@ -43,7 +43,8 @@ def fields(capture: Path, select: str, names: Iterable[str]) -> Iterator[dict[st
 
 @dataclass(frozen=True)
 class DhcpFrame:
-    """One BOOTP or DHCP message; options as (code, octets) in the order of the packet, in hexadecimal."""
+    """One BOOTP or DHCP message; options as (code, octets) in the order of the packet, in hexadecimal, addresses as
+    ciaddr, yiaddr, siaddr, giaddr."""
 
     frame: int
     sender: tuple[str, int]
@@ -51,10 +52,7 @@ class DhcpFrame:
     type: int | None
     xid: int
     chaddr: str
-    ciaddr: str
-    yiaddr: str
-    siaddr: str
-    giaddr: str
+    addresses: tuple[str, ...]
     options: tuple[tuple[int, str], ...] = field(repr=False)
 
     @property
@@ -74,12 +72,15 @@ def dhcp_of_tshark(capture: Path) -> list[DhcpFrame]:
     names += ["dhcp.option.dhcp", "dhcp.option.type", "dhcp.option.length", "dhcp.option.value"]
     found = []
     for row in fields(capture, "dhcp && !icmp", names):
+        if not row["dhcp.id"]:
+            # Of a message that the capture cut it shows nothing but that it is one.
+            continue
         # END and pads are printed as option 0 without a length, empty options without a value.
         codes = [int(code) for code in row["dhcp.option.type"] if code != "0"]
         values = iter(row["dhcp.option.value"])
         sizes = [int(size) for size in row["dhcp.option.length"]]
         options = tuple((code, next(values) if size else "") for code, size in zip(codes, sizes, strict=True))
-        addresses = ["".join(row[f"dhcp.ip.{name}"]) for name in ("client", "your", "server", "relay")]
+        addresses = tuple("".join(row[f"dhcp.ip.{name}"]) for name in ("client", "your", "server", "relay"))
         found.append(
             DhcpFrame(
                 int(row["frame.number"][0]),
@@ -88,8 +89,9 @@ def dhcp_of_tshark(capture: Path) -> list[DhcpFrame]:
                 (row["ip.dst"][-1], int(row["udp.dstport"][-1])),
                 _number(row["dhcp.option.dhcp"]),
                 int(row["dhcp.id"][0], 0),
-                "".join(row["dhcp.hw.mac_addr"]),
-                *addresses,
+                # A client identifier made of the address gives it a second time.
+                "".join(row["dhcp.hw.mac_addr"][:1]),
+                addresses,
                 options,
             )
         )
@@ -114,7 +116,7 @@ def dhcp_of_ours(capture: Path) -> list[DhcpFrame]:
                     int(message.type) if message.type is not None else None,
                     message.xid,
                     message.mac,
-                    *addresses,
+                    addresses,
                     options,
                 )
             )
@@ -126,6 +128,8 @@ class TftpFrame:
     """One TFTP packet; `data` is the number of octets of file in it."""
 
     frame: int
+    sender: tuple[str, int]
+    receiver: tuple[str, int]
     opcode: int
     block: int | None = None
     file: str | None = None
@@ -138,7 +142,8 @@ class TftpFrame:
 def tftp_of_tshark(capture: Path) -> list[TftpFrame]:
     """What tshark dissects as TFTP, but not what an ICMP error quotes."""
     wanted = "opcode block source_file destination_file type option.name option.value error.code error.message"
-    names = ["frame.number", "udp.length", *(f"tftp.{name}" for name in wanted.split())]
+    names = ["frame.number", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "udp.srcport", "udp.dstport", "udp.length"]
+    names += [*(f"tftp.{name}" for name in wanted.split())]
     found = []
     for row in fields(capture, "tftp && !icmp", names):
         opcode = int(row["tftp.opcode"][0])
@@ -147,6 +152,8 @@ def tftp_of_tshark(capture: Path) -> list[TftpFrame]:
         found.append(
             TftpFrame(
                 int(row["frame.number"][0]),
+                ((row["ip.src"] + row["ipv6.src"])[-1], int(row["udp.srcport"][-1])),
+                ((row["ip.dst"] + row["ipv6.dst"])[-1], int(row["udp.dstport"][-1])),
                 opcode,
                 block,
                 # It repeats the request's names in the packets that follow.
@@ -178,15 +185,50 @@ def tftp_of_ours(capture: Path) -> list[TftpFrame]:
 
 
 def _tftp(datagram: Datagram, packet: tftp.Packet) -> TftpFrame:
-    number = datagram.frame
+    head = (datagram.frame, datagram.sender, datagram.receiver)
     if isinstance(packet, tftp.Request):
-        return TftpFrame(number, packet.opcode, None, packet.filename.decode(), packet.mode, packet.options)
+        return TftpFrame(*head, packet.opcode, None, packet.filename.decode(), packet.mode, packet.options)
     if isinstance(packet, tftp.Data):
-        return TftpFrame(number, 3, packet.block, data=packet.length)
+        return TftpFrame(*head, 3, packet.block, data=packet.length)
     if isinstance(packet, tftp.Ack):
-        return TftpFrame(number, 4, packet.block)
+        return TftpFrame(*head, 4, packet.block)
     if isinstance(packet, tftp.Error):
-        return TftpFrame(number, 5, error=(packet.code, packet.text))
+        return TftpFrame(*head, 5, error=(packet.code, packet.text))
     if isinstance(packet, tftp.Oack):
-        return TftpFrame(number, 6, options=packet.options)
-    raise AssertionError(f"frame {number}: {packet.reason}")
+        return TftpFrame(*head, 6, options=packet.options)
+    raise AssertionError(f"frame {datagram.frame}: {packet.reason}")
+
+
+def transfers(frames: list[TftpFrame]) -> list[dict[str, Any]]:
+    """Requests with what followed between the same two machines and the client's port, as the truth files list them.
+
+    Blocks are counted once, however often they came; nothing here wraps.
+    """
+    found: list[dict[str, Any]] = []
+    blocks: dict[tuple[str, int], dict[int, int]] = {}
+    for frame in frames:
+        if frame.opcode in (1, 2):
+            blocks[frame.sender] = {}
+            found.append(
+                {
+                    "file": frame.file,
+                    "request_frame": frame.frame,
+                    "client": list(frame.sender),
+                    "server": [frame.receiver[0], None],
+                    "blocks": 0,
+                    "bytes": 0,
+                    "error": None,
+                }
+            )
+            continue
+        for client, server in ((frame.sender, frame.receiver), (frame.receiver, frame.sender)):
+            transfer = next((each for each in reversed(found) if each["client"] == list(client)), None)
+            if transfer is None:
+                continue
+            transfer["server"][1] = server[1]
+            if frame.error is not None:
+                transfer["error"] = frame.error[0]
+            if frame.block is not None and frame.data is not None:
+                blocks[client].setdefault(frame.block, frame.data)
+                transfer["blocks"], transfer["bytes"] = len(blocks[client]), sum(blocks[client].values())
+    return found

@@ -61,10 +61,10 @@ def replies(view: View) -> Iterator[Reply]:
         for stray in view.sessions.orphans:
             # The same two hosts, soon after, nobody else asked: whoever answered so answered this request.
             same_hosts = (stray.source, stray.destination) == (transfer.server, transfer.client[0])
-            if same_hosts and 0 <= stray.time - transfer.started <= 2 * SECOND:
-                if view.scenario_of(stray.frame) == transfer.events[0].scenario:
-                    yield Reply(transfer, stray.frame, stray.receiver)
-                    break
+            soon = 0 <= stray.time - transfer.started <= 2 * SECOND
+            if same_hosts and soon and view.scenario_of(stray.frame) == transfer.events[0].scenario:
+                yield Reply(transfer, stray.frame, stray.receiver)
+                break
 
 
 def successive(view: View) -> Iterator[tuple[Transfer, Transfer]]:
@@ -142,13 +142,20 @@ def duplicated_requests(view: View) -> Iterator[Transfer]:
 
 def parallel_reads(view: View) -> Iterator[tuple[Transfer, Transfer]]:
     """A read that was under way while another one of the same server, from another port, moved data."""
-    reads = [t for t in view.transfers if t.direction == "read" and t.data_packets > 1]
-    for transfer in reads:
-        for other in reads:
-            overlap = other.started < transfer.ended and transfer.started < other.ended
-            if other.client != transfer.client and other.server == transfer.server and overlap:
+    under_way: list[Transfer] = []
+    paired: set[int] = set()
+    for transfer in sorted(view.transfers, key=lambda t: t.started):
+        if transfer.direction != "read" or transfer.data_packets < 2:
+            continue
+        under_way = [t for t in under_way if t.ended > transfer.started]
+        for other in under_way:
+            if other.server == transfer.server and other.client != transfer.client:
                 yield transfer, other
+                if id(other) not in paired:
+                    yield other, transfer
+                paired |= {id(other), id(transfer)}
                 break
+        under_way.append(transfer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,336 @@
+"""Results on a terminal: the answer first, readable at 80 columns, without colour, and in plain ASCII."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from rich.padding import Padding
+from rich.text import Text
+
+from pxeconform.report import words
+from pxeconform.report.safe import for_terminal
+from pxeconform.report.words import Dict
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pxeconform.requirements.model import AnyRule
+
+_GLYPHS = {"good": "✔", "bad": "✘", "warn": "○", "quiet": "·"}
+_STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "quiet": "dim"}
+_SUMMARY_LIMIT = 40
+_INDENT = 2
+_LABEL = 15
+
+
+class _Page:
+    """Writes lines to a console; every string passes through here and is made harmless."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self.width = console.width
+
+    def safe(self, value: object, limit: int | None = None) -> str:
+        return for_terminal(value, self._console.encoding, limit)
+
+    def fit(self, value: object, width: int) -> str:
+        """Exactly `width` cells, cut in the middle or filled up."""
+        from rich.cells import cell_len, set_cell_size
+
+        text = self.safe(value)
+        if cell_len(text) > width:
+            half = max(width - 3, 2)
+            tail = half // 3
+            text = f"{text[: half - tail]}...{text[len(text) - tail :]}"
+        return set_cell_size(text, width)
+
+    def blank(self) -> None:
+        self._console.print()
+
+    def line(self, *parts: tuple[object, str] | str, indent: int = 0) -> None:
+        """One paragraph of (text, style) parts, wrapped at the console's width with the indent kept."""
+        text = Text()
+        for part in parts:
+            value, style = (part, "") if isinstance(part, str) else part
+            text.append(self.safe(value), style)
+        self._console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
+
+    def field(self, label: str, value: object, style: str = "", *, indent: int = _INDENT, width: int = _LABEL) -> None:
+        """A label, and a value that wraps beside it."""
+        from rich.table import Table
+
+        grid = Table.grid(padding=0)
+        grid.add_column(width=indent + width)
+        grid.add_column(overflow="fold")
+        grid.add_row(Text(f"{' ' * indent}{self.safe(label)}", "dim"), Text(self.safe(value), style))
+        self._console.print(grid, highlight=False)
+
+    def title(self, text: str) -> None:
+        self.blank()
+        self.line((text, "bold"))
+
+    def rule(self, left: str, right: str, style: str) -> None:
+        """A heading that spans the page."""
+        left, right = f"── {left} ", f" {right} ──"
+        if len(left) + len(right) + 4 > self.width:
+            left = f"{left[: max(self.width - len(right) - 8, 8)]}… "
+        fill = max(self.width - len(left) - len(right), 2)
+        self.blank()
+        self.line((left + "─" * fill, "bold"), (right, style))
+
+    def state(self, state: str, table: Dict) -> tuple[str, str]:
+        """Glyph and word, and the style."""
+        tone = words.tone(state)
+        return f"{_GLYPHS[tone]} {table.get(state, state)}", _STYLES[tone]
+
+
+# -- analyze ----------------------------------------------------------------------------------------------------------
+
+
+def timeline(analysis: Dict, console: Console, *, limit: int | None = 12) -> None:
+    """An analysis (the contract's dict): a line for each boot, then each boot in full, those that failed first.
+
+    `limit` is the number of boots shown in full; None for all.
+    """
+    page = _Page(console)
+    boots = list(analysis.get("boots") or ())
+    transfers = list(analysis.get("transfers") or ())
+    _extent(page, analysis, boots, transfers)
+    for boot in boots[:_SUMMARY_LIMIT]:
+        _boot_line(page, boot)
+    if len(boots) > _SUMMARY_LIMIT:
+        page.line((f"… and {words.counted(len(boots) - _SUMMARY_LIMIT, 'more boot')}", "dim"), indent=_INDENT)
+    shown = sorted(boots, key=lambda boot: boot.get("outcome") != "failed")[:limit]
+    for boot in shown:
+        boot_page(boot, transfers, console)
+    if len(shown) < len(boots):
+        page.blank()
+        page.line((f"{words.counted(len(boots) - len(shown), 'boot')} not shown in full here", "dim"))
+    known = {boot.get("id") for boot in boots}
+    strays = [transfer for transfer in transfers if transfer.get("boot") not in known]
+    if strays:
+        page.title("Transfers that belong to no boot")
+        _transfers(page, strays)
+        _diagnoses(page, [d for transfer in strays for d in transfer.get("diagnosis") or ()], None)
+    _findings(page, [f for f in analysis.get("findings") or () if f.get("verdict") == "fail"])
+
+
+def _extent(page: _Page, analysis: Dict, boots: Sequence[Dict], transfers: Sequence[Dict]) -> None:
+    captures = list(analysis.get("captures") or ())
+    packets = sum(capture.get("packets") or 0 for capture in captures)
+    outcomes = [str(boot.get("outcome")) for boot in boots]
+    parts = [f"{outcomes.count(key)} {word}" for key, word in words.OUTCOME_WORDS.items() if outcomes.count(key)]
+    found = ": ".join(filter(None, (words.counted(len(boots), "boot") if boots else "no boot", ", ".join(parts))))
+    page.line(
+        (found, "bold"),
+        f" - {words.counted(len(transfers), 'transfer')}, {words.counted(packets, 'packet')}"
+        f" in {words.counted(len(captures), 'capture')}",
+    )
+    for capture in captures:
+        for warning in (capture.get("warnings") or ())[:5]:
+            page.line(("warning: ", "yellow"), f"{page.safe(capture.get('path'), 60)}: {warning}", indent=_INDENT)
+
+
+def _boot_line(page: _Page, boot: Dict) -> None:
+    word, style = page.state(str(boot.get("outcome")), words.OUTCOME_WORDS)
+    name = page.fit(words.client(boot), 18)
+    page.line(
+        (f"{word:<13}", style), f"{name} ", page.fit(words.answer(boot), max(page.width - 34, 20)).rstrip(), indent=2
+    )
+
+
+def boot_page(boot: Dict, transfers: Iterable[Dict], console: Console) -> None:
+    """One boot in full: who and what, the nine steps, its transfers, and why it failed."""
+    page = _Page(console)
+    word, style = page.state(str(boot.get("outcome")), words.OUTCOME_WORDS)
+    page.rule(f"{boot.get('id', '')} {page.safe(words.client(boot), 40)}".strip(), word, style)
+    page.field("UUID", boot.get("uuid") or "not announced")
+    page.field("Client", words.architecture(boot))
+    page.field("Address", f"{boot.get('client_ip') or 'none'}{' (IPv6)' if boot.get('family') == 'ipv6' else ''}")
+    page.field("Servers", words.servers(boot))
+    page.field("Boot file", words.boot_file(boot))
+    began, ended = boot.get("started"), boot.get("ended")
+    length = words.duration((ended - began) / 1e9) if began is not None and ended is not None else "–"
+    page.field("Began", f"{words.utc(began)}, took {length}")
+    if boot.get("parent") is not None:
+        page.field("Started by", f"{boot['parent']} (its boot file does DHCP again)")
+    page.title("Steps")
+    for step in boot.get("steps") or ():
+        _step(page, step, began)
+    own = [transfer for transfer in transfers if transfer.get("boot") == boot.get("id")]
+    if own:
+        page.title("Transfers")
+        _transfers(page, own)
+    causes = list(boot.get("diagnosis") or ())
+    if causes or boot.get("stall"):
+        page.title("Diagnosis")
+        _diagnoses(page, causes, boot.get("firmware"))
+        if owed := words.stall(boot):
+            page.field("Whose turn", owed)
+
+
+def _step(page: _Page, step: Dict, origin: int | None) -> None:
+    word, style = page.state(str(step.get("status")), words.STATUS_WORDS)
+    name = words.STEP_NAMES.get(str(step.get("name")), str(step.get("name")))
+    frames = words.frame_list(step.get("frames") or (), 4)
+    head = f"{step.get('step')} {name:<22}{words.offset(step.get('started'), origin):>11}  {frames}".rstrip()
+    detail = words.detail_line(step.get("detail"))
+    room = page.width - _INDENT - 16 - len(head) - 3
+    beside = bool(detail) and len(detail) <= room
+    page.line((f"{word:<16}", style), head, (f" · {detail}" if beside else "", "dim"), indent=_INDENT)
+    if detail and not beside:
+        page.line((page.fit(detail, page.width - 21).rstrip(), "dim"), indent=_INDENT + 18)
+
+
+def _transfers(page: _Page, transfers: Sequence[Dict], limit: int = 30) -> None:
+    room = max(page.width - 57, 16)
+    for transfer in transfers[:limit]:
+        word, style = page.state(str(transfer.get("outcome")), words.TRANSFER_WORDS)
+        verb = "" if transfer.get("direction") != "write" else "write "
+        figures = (words.octets(transfer.get("bytes")), words.duration(transfer.get("duration")))
+        speed = words.rate(transfer.get("throughput")) if transfer.get("throughput") else ""
+        size, time = (f"{figure:>10}" for figure in figures)
+        page.line(
+            (f"{word:<21}", style),
+            page.fit(f"{verb}{transfer.get('file') or '?'}", room),
+            f"{size}{time}{speed:>13}",
+            indent=_INDENT,
+        )
+        where = f"{transfer.get('protocol', '')} {transfer.get('server')}:{transfer.get('server_port')}"
+        line = ", ".join(filter(None, (where.strip(), words.transfer_notes(transfer))))
+        page.line((page.fit(line, page.width - 5).rstrip(), "dim"), indent=_INDENT + 2)
+    if len(transfers) > limit:
+        page.line((f"… and {words.counted(len(transfers) - limit, 'more transfer')}", "dim"), indent=_INDENT)
+
+
+def _diagnoses(page: _Page, causes: Sequence[Dict], firmware: str | None) -> None:
+    for cause in causes:
+        severity = str(cause.get("severity"))
+        glyph, style = page.state(severity, {})
+        page.line(
+            (f"{glyph[0]} {cause.get('cause')}", style),
+            f" ({severity}, {cause.get('confidence', 'possible')})",
+            indent=_INDENT,
+        )
+        page.line(str(cause.get("summary") or ""), indent=_INDENT + 2)
+        for at, screen in enumerate(words.screens(cause, firmware)):
+            text = f" “{screen.text}”" if screen.text else ""
+            mine = "  <- this client" if screen.own else ""
+            page.field("On the screen" if at == 0 else "", f"{screen.family}: {screen.code}{text}{mine}", indent=4)
+        if cause.get("advice"):
+            page.field("What to do", cause["advice"], "bold", indent=4)
+        if cause.get("frames"):
+            page.field("Seen in", words.frame_list(cause["frames"]), indent=4)
+
+
+def _findings(page: _Page, broken: Sequence[Dict], limit: int = 20) -> None:
+    if not broken:
+        return
+    page.title(f"Violations of the documents seen in this capture: {len(broken)}")
+    for finding in broken[:limit]:
+        page.line(
+            (f"✘ {finding.get('requirement')}", "bold red"),
+            f" {finding.get('level')}, by {finding.get('server') or 'a server'}",
+            indent=_INDENT,
+        )
+        frames = words.frame_list(finding.get("frames") or ())
+        page.line(f"{finding.get('summary') or ''}{f' ({frames})' if frames else ''}", indent=_INDENT + 2)
+    if len(broken) > limit:
+        page.line((f"… and {len(broken) - limit} more", "dim"), indent=_INDENT)
+
+
+# -- run --------------------------------------------------------------------------------------------------------------
+
+
+def verdict_table(results: Dict, console: Console) -> None:
+    """The verdicts of a run (the contract's dict), by role, and the sentence that it ends with."""
+    page = _Page(console)
+    verdicts: list[Dict] = list(results.get("verdicts") or ())
+    width = max((len(str(v.get("requirement"))) for v in verdicts), default=0)
+    marked: dict[str, None] = {}
+    for role, group in words.by_role(verdicts).items():
+        page.title(f"{words.ROLE_NAMES.get(role, role)}: {words.breakdown(group)}")
+        for verdict in group:
+            marked |= dict.fromkeys(_verdict(page, verdict, width))
+    page.blank()
+    if marked:
+        page.line((f"* {'; '.join(marked)}: see `pxeconform explain ID`", "dim"))
+    bad = any(v.get("verdict") in ("fail", "error") for v in verdicts)
+    page.line((words.verdict_summary(results), "bold red" if bad else "bold"))
+    if verdicts:
+        page.line((words.breakdown(verdicts), "dim"))
+
+
+def _verdict(page: _Page, verdict: Dict, width: int) -> tuple[str, ...]:
+    """One verdict; returns the marks that its asterisk stands for."""
+    state = str(verdict.get("verdict"))
+    word, style = page.state(state, words.VERDICT_WORDS)
+    known = words.known(verdict)
+    level = f"{verdict.get('level')}{'*' if known.marks else ''}"
+    times = words.times(verdict)
+    page.line(
+        (f"{word:<16}", style), f"{page.fit(verdict.get('requirement'), width)}  {level:<12}", times, indent=_INDENT
+    )
+    if state == "pass":
+        return known.marks
+    if state == "fail":
+        if known.text:
+            page.line(known.text, indent=_INDENT + 4)
+        page.field("expected", " / or ".join(map(str, verdict.get("expected") or ())) or "–", indent=6, width=10)
+        page.field("observed", verdict.get("observed") or verdict.get("reason") or "–", indent=6, width=10)
+    else:
+        page.field("because", verdict.get("reason") or "–", indent=6, width=10)
+    evidence: Dict = verdict.get("evidence") or {}
+    if frames := words.frame_list(evidence.get("frames") or ()):
+        page.field("see", f"{frames} of {evidence.get('capture') or 'the evidence'}", indent=6, width=10)
+    return known.marks
+
+
+# -- explain ----------------------------------------------------------------------------------------------------------
+
+
+def requirement_page(rule: AnyRule, console: Console, scenarios: Sequence[tuple[str, str, str]] = ()) -> None:
+    """One requirement in full. `scenarios` are those that provoke it: (id, title, source text)."""
+    page = _Page(console)
+    requirement = rule.requirement
+    page.line((requirement.id, "bold"), f"  {requirement.level.value}  {words.ROLE_NAMES[requirement.role.value]}")
+    page.line(requirement.text)
+    page.blank()
+    page.field("Document", f"{requirement.document}, section {requirement.section}")
+    if requirement.derived:
+        page.field("Level", "derived: no single sentence of the document says it, the level is our reading")
+    if requirement.unconfirmed:
+        page.field("Unconfirmed", "no server or client of the field was at hand to confirm how it is read")
+    page.field("Bites when", meaning(rule.when))
+    page.field("Then owed", meaning(rule.then))
+    for at, outcome in enumerate(rule.expected):
+        page.field("Passes with" if at == 0 else "", f"{'or ' if at else ''}{outcome}")
+    page.field("Clients", requirement.clients or "nothing is known of who notices")
+    page.field("Kind", f"{rule.kind.value}, over one {rule.scope.value}")
+    if rule.assumes:
+        page.field("Assumes", rule.assumes)
+    page.field("If not seen", rule.lacking)
+    page.title("How it is provoked")
+    if not scenarios:
+        page.line("by no scenario here: it is judged where it comes up, in runs and in captures", indent=_INDENT)
+    for identifier, title, source in scenarios:
+        page.line((identifier, "bold"), f"  {title}", indent=_INDENT)
+        for line in source.splitlines():
+            page.line((line.replace("\t", "    ") or " ", "dim"), indent=_INDENT + 2)
+
+
+def meaning(function: Callable[..., Any]) -> str:
+    """What a rule's function says of itself: its docstring's first line.
+
+    One that is made by another function speaks through its maker and through what the maker was given.
+    """
+    if function.__doc__:
+        return function.__doc__.strip().splitlines()[0]
+    if not isinstance(function, FunctionType):
+        return "not described"
+    maker = function.__globals__.get(function.__qualname__.split(".", 1)[0])
+    sources = [maker, *(cell.cell_contents for cell in function.__closure__ or ())]
+    said = [source.__doc__.strip().splitlines()[0] for source in sources if callable(source) and source.__doc__]
+    return " ".join(said) or "not described"

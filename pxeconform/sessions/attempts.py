@@ -1,0 +1,276 @@
+"""One client's attempts to boot, each with its messages in their roles and its transfers.
+
+A boot is an attempt and not a MAC address: UEFI firmware tries several ways, a loader does DHCP again, a machine is
+reset. What belongs together is told by the client (chaddr), the signature of the program, pauses, and transaction
+identifiers; never by one of them alone, since iPXE keeps one identifier over reboots and U-Boot changes it on every
+retransmission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from pxeconform.protocol.dhcp import NOWHERE
+from pxeconform.registry.dhcp_options import MessageType
+from pxeconform.registry.ports import Port
+from pxeconform.sessions import firmware
+from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.exchanges import is_boot_server_request
+from pxeconform.sessions.sessions import Sessions
+from pxeconform.sessions.transfers import Transfer
+
+SECOND = 1_000_000_000
+_LONGEST_PAUSE = 60 * SECOND
+"""Silence after which a DISCOVER is a new attempt: twice what firmware waits at most within one."""
+
+_RESTART_PAUSE = 5 * SECOND
+
+
+class Role(Enum):
+    """What a message is in the course of a boot."""
+
+    DISCOVER = auto()
+    OFFER = auto()
+    REQUEST = auto()
+    ACK = auto()
+    NAK = auto()
+    DECLINE = auto()
+    PROXY_REQUEST = auto()
+    PROXY_REPLY = auto()
+    ITEM_REQUEST = auto()
+    ITEM_REPLY = auto()
+    CREDENTIAL_REQUEST = auto()
+    CREDENTIAL_REPLY = auto()
+    OTHER = auto()
+
+
+_ANSWER = {
+    Role.PROXY_REQUEST: Role.PROXY_REPLY,
+    Role.ITEM_REQUEST: Role.ITEM_REPLY,
+    Role.CREDENTIAL_REQUEST: Role.CREDENTIAL_REPLY,
+}
+
+_REPLIES = {MessageType.ACK: Role.ACK, MessageType.NAK: Role.NAK}
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The messages of one attempt of one client, in the order of time."""
+
+    client: bytes
+    previous: Attempt | None = None
+    messages: list[tuple[Role, DhcpEvent]] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    xids: set[int] = field(default_factory=set)
+    next: Attempt | None = None
+    netboot: bool = False
+    """Some message of the client (or a reply with its class) is of a network boot."""
+    cut: bool = False
+    """The capture holds none of the options, so nobody can tell."""
+
+    def of(self, *roles: Role) -> tuple[DhcpEvent, ...]:
+        """The messages in these roles."""
+        return tuple(event for role, event in self.messages if role in roles)
+
+    @property
+    def first(self) -> DhcpEvent | None:
+        """The first message of the client that is whole: it tells who the client is."""
+        events = [event for _, event in self.messages if event.from_client]
+        return next((event for event in events if not event.message.cut), events[0] if events else None)
+
+    @property
+    def started(self) -> int:
+        """Time of the first message."""
+        return self.messages[0][1].time
+
+    @property
+    def last(self) -> int:
+        """Time of the last message or the last datagram of a transfer."""
+        return max([self.messages[-1][1].time, *(transfer.ended for transfer in self.transfers)])
+
+    @property
+    def last_of_client(self) -> DhcpEvent | None:
+        """The client's last message."""
+        return next((event for _, event in reversed(self.messages) if event.from_client), None)
+
+    @property
+    def bound(self) -> bool:
+        """The client got as far as an address that it used."""
+        return any(role is Role.ACK for role, _ in self.messages) or bool(self.transfers)
+
+
+class _Clients:
+    """Attempts by client, and who has which address when."""
+
+    def __init__(self) -> None:
+        self.attempts: list[Attempt] = []
+        self._current: dict[bytes, Attempt] = {}
+        self._by_xid: dict[int, Attempt] = {}
+        self._bound: dict[str, Attempt] = {}
+        self._offered: dict[str, Attempt] = {}
+
+    def client_message(self, event: DhcpEvent) -> None:
+        """Take a request; it may begin a new attempt."""
+        message = event.message
+        client = message.hardware_address
+        attempt = self._current.get(client)
+        if attempt is None or _begins_anew(attempt, event):
+            attempt = self._begin(client, attempt)
+        attempt.netboot |= firmware.wants_to_boot(message)
+        attempt.cut |= message.cut and not message.options
+        attempt.messages.append((_request_role(event), event))
+        attempt.xids.add(message.xid)
+        if message.xid:
+            self._by_xid[message.xid] = attempt
+        if message.ciaddr != NOWHERE:
+            self._bound[message.ciaddr] = attempt
+
+    def server_message(self, event: DhcpEvent) -> None:
+        """Take a reply: it belongs to the client's attempt that asked, by chaddr and then by identifier."""
+        message = event.message
+        attempt = self._current.get(message.hardware_address) or self._by_xid.get(message.xid)
+        if attempt is None:
+            attempt = self._begin(message.hardware_address, None)
+        older = attempt
+        for _ in range(3):
+            if message.xid in older.xids or older.previous is None:
+                break
+            older = older.previous
+        attempt = older if message.xid in older.xids else attempt
+        if attempt.first is None:
+            # Misconfigured servers send the class to everybody, so a reply counts only where no request was seen.
+            attempt.netboot |= message.is_pxe or message.is_http
+        role = _reply_role(attempt, event)
+        attempt.messages.append((role, event))
+        if message.yiaddr != NOWHERE:
+            (self._bound if role is Role.ACK else self._offered)[message.yiaddr] = attempt
+
+    def transfer(self, transfer: Transfer) -> None:
+        """Give a transfer to the attempt that holds the client's address."""
+        address = transfer.client[0]
+        holders = [a for a in (self._bound.get(address), self._offered.get(address)) if a is not None]
+        by_mac = self._current.get(transfer.client_mac) if transfer.client_mac else None
+        same = [a for a in holders if a.client == transfer.client_mac]
+        attempt = next(iter(same or holders), by_mac)
+        if attempt is not None:
+            attempt.transfers.append(transfer)
+
+    def _begin(self, client: bytes, previous: Attempt | None) -> Attempt:
+        attempt = Attempt(client, previous)
+        if previous is not None:
+            previous.next = attempt
+        self._current[client] = attempt
+        self.attempts.append(attempt)
+        return attempt
+
+
+def _begins_anew(attempt: Attempt, event: DhcpEvent) -> bool:
+    """Whether a client's message is not of its current attempt any more."""
+    message = event.message
+    last = attempt.last_of_client
+    boots = firmware.wants_to_boot(message)
+    if last is None:
+        return False
+    if not message.cut and not attempt.cut and boots != attempt.netboot:
+        return True
+    if message.type not in (MessageType.DISCOVER, None):
+        # An operating system renews, a loader asks on port 4011: both without a DISCOVER.
+        return False
+    earlier = attempt.first
+    whole = earlier is not None and not earlier.message.cut and not message.cut
+    if earlier is not None and whole and firmware.signature(message) != firmware.signature(earlier.message):
+        return True
+    if any(role in (Role.NAK, Role.DECLINE) for role, _ in attempt.messages[-2:]):
+        return event.time - last.time > _LONGEST_PAUSE
+    if attempt.bound or event.time - last.time > _LONGEST_PAUSE:
+        return True
+    restarted = message.xid not in attempt.xids and message.secs < last.message.secs
+    return restarted and event.time - last.time > _RESTART_PAUSE and not firmware.is_uboot(message)
+
+
+def _request_role(event: DhcpEvent) -> Role:
+    kind = event.message.type
+    if is_boot_server_request(event):
+        tags = event.message.vendor_options
+        item = tags.boot_item if tags is not None else None
+        return Role.CREDENTIAL_REQUEST if item is not None and item.wants_credentials else Role.ITEM_REQUEST
+    if event.destination[1] == Port.PXE:
+        return Role.PROXY_REQUEST
+    return {
+        None: Role.DISCOVER,
+        MessageType.DISCOVER: Role.DISCOVER,
+        MessageType.REQUEST: Role.REQUEST,
+        MessageType.DECLINE: Role.DECLINE,
+    }.get(kind, Role.OTHER)
+
+
+def _reply_role(attempt: Attempt, event: DhcpEvent) -> Role:
+    """An answer to a request on port 4011 or with a boot item, else by its type."""
+    message = event.message
+    asked = [(role, e) for role, e in attempt.messages if role in _ANSWER]
+    exact = [(role, e) for role, e in asked if e.message.xid == message.xid]
+    plain = any(
+        e.message.xid == message.xid for role, e in attempt.messages if role in (Role.DISCOVER, Role.REQUEST)
+    )
+    tags = message.vendor_options
+    has_item = tags is not None and tags.boot_item is not None
+    if event.source[1] == Port.PXE or has_item or (exact and not plain):
+        candidates = exact or asked
+        if candidates:
+            return _ANSWER[candidates[-1][0]]
+        return Role.ITEM_REPLY if has_item else Role.PROXY_REPLY
+    return _REPLIES.get(message.type, Role.OFFER) if message.type is not None else Role.OFFER
+
+
+def _guess_cut(attempt: Attempt) -> None:
+    """Without options no message has a type: the last request that an address was offered for is the REQUEST."""
+    offered = False
+    last = None
+    for index, (role, event) in enumerate(attempt.messages):
+        offered |= role is Role.OFFER and event.message.yiaddr != NOWHERE
+        if role is Role.DISCOVER and offered:
+            last = index
+    if last is None:
+        return
+    for index, (role, event) in enumerate(attempt.messages[last:], last):
+        if index == last:
+            attempt.messages[index] = (Role.REQUEST, event)
+        elif role is Role.OFFER:
+            attempt.messages[index] = (Role.ACK, event)
+
+
+def _merged(sessions: Sessions) -> Iterator[DhcpEvent | Transfer]:
+    """DHCP messages and transfers by time, a message before a transfer."""
+    items: list[DhcpEvent | Transfer] = [*sessions.dhcp, *sessions.transfers]
+    items.sort(key=lambda item: item.time if isinstance(item, DhcpEvent) else item.started)
+    return iter(items)
+
+
+def find_attempts(sessions: Sessions) -> list[Attempt]:
+    """All attempts of a trace that are network boots; plain DHCP clients are none."""
+    clients = _Clients()
+    for item in _merged(sessions):
+        if isinstance(item, Transfer):
+            clients.transfer(item)
+        elif item.from_client:
+            clients.client_message(item)
+        else:
+            clients.server_message(item)
+    for attempt in clients.attempts:
+        if attempt.cut:
+            _guess_cut(attempt)
+    return [attempt for attempt in clients.attempts if _is_boot(attempt)]
+
+
+def _is_boot(attempt: Attempt) -> bool:
+    if attempt.netboot:
+        return True
+    reads = [transfer for transfer in attempt.transfers if transfer.direction == "read"]
+    if attempt.cut:
+        return bool(reads)
+    named = {event.message.boot_file for _, event in attempt.messages if not event.from_client} - {b""}
+    return any(transfer.request.filename in named for transfer in reads)
+
+

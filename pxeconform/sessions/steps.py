@@ -1,0 +1,379 @@
+"""The nine steps of a boot (PXE 2.1 section 2.2.1, numbered as its text does) and how far an attempt came.
+
+Each step is judged by its own packets. A step that has none takes its status from its neighbours: `not_reached` after
+one that failed, `not_captured` where the capture lacks what must have been there or ends before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from pxeconform.protocol.dhcp import NOWHERE
+from pxeconform.sessions.attempts import SECOND, Role
+from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.evidence import (
+    ASKING,
+    BINDING,
+    DOWNLOAD,
+    OFFERS,
+    PORT_4011,
+    Evidence,
+    not_started,
+    refused_options,
+)
+from pxeconform.sessions.nbp import Nbp
+from pxeconform.sessions.offers import Lead, OfferKind, text
+from pxeconform.sessions.transfers import Outcome, Sender, Transfer
+
+Detail = Mapping[str, object]
+
+
+class Status(Enum):
+    """How a step ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    NOT_NEEDED = "not_needed"
+    NOT_REACHED = "not_reached"
+    NOT_CAPTURED = "not_captured"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One of the nine steps; times in ns, `None` where no packet of it was seen. `detail` holds plain JSON values."""
+
+    number: int
+    name: str
+    status: Status
+    started: int | None = None
+    ended: int | None = None
+    frames: tuple[int, ...] = ()
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one rule says; `None` as status leaves it to the neighbours."""
+
+    status: Status | None
+    marks: tuple[tuple[int, int], ...] = ()
+    """(frame, time) of the step's packets."""
+    detail: Detail = field(default_factory=dict)
+
+
+_Rule = Callable[[Evidence, Nbp | None], _Found]
+
+
+def _marks(events: Iterable[DhcpEvent]) -> tuple[tuple[int, int], ...]:
+    return tuple((event.frame, event.time) for event in events)
+
+
+def _times(events: Iterable[DhcpEvent]) -> tuple[int, ...]:
+    return tuple(event.time for event in events)
+
+
+def _discover(found: Evidence, _: Nbp | None) -> _Found:
+    events = found.of(Role.DISCOVER)
+    if not events:
+        return _Found(None)
+    return _Found(Status.DONE, _marks(events), {"tries": len(events), "xid": f"0x{events[0].message.xid:08x}"})
+
+
+def _offer(found: Evidence, _: Nbp | None) -> _Found:
+    asked = found.of(Role.DISCOVER)
+    marks = _marks(offer.event for offer in found.offers)
+    servers = sorted({offer.server for offer in found.offers})
+    detail = {"servers": servers}
+    if any(offer.gives_address for offer in found.offers):
+        return _Found(Status.DONE, marks, detail)
+    if asked and not found.of(Role.REQUEST, Role.ACK) and found.silent(_times(asked), OFFERS):
+        reason = "only proxy offers came" if marks else "no offer came"
+        return _Found(Status.FAILED, marks, {**detail, "reason": reason})
+    return _Found(None, marks, detail)
+
+
+def _select(found: Evidence, _: Nbp | None) -> _Found:
+    selected = [offer for offer in found.offers if offer.selected]
+    requests = found.of(Role.REQUEST)
+    chosen = next((offer for offer in selected if offer.gives_address), None)
+    if requests or (chosen is not None and chosen.kind is OfferKind.BOOTP):
+        detail: dict[str, object] = {}
+        if requests:
+            detail["server"] = requests[-1].message.server_identifier
+        if chosen is not None:
+            detail |= {"server": chosen.server, "address": chosen.address, "kind": chosen.kind.value}
+        marks = tuple((offer.frame, offer.time) for offer in selected) or _marks(requests[-1:])
+        return _Found(Status.DONE, marks, detail)
+    usable = [offer for offer in found.offers if offer.gives_address]
+    if not usable or found.of(Role.ACK):
+        return _Found(None)
+    again = [event.time for event in found.of(Role.DISCOVER) if event.time > usable[0].time]
+    if found.silent((usable[0].time, *again), OFFERS):
+        reason = "no offer leads to a boot file" if found.lead is Lead.NOWHERE else "the client requests none of them"
+        return _Found(Status.FAILED, (), {"reason": reason})
+    return _Found(None)
+
+
+def _address(found: Evidence, _: Nbp | None) -> _Found:
+    requests, acks, naks = found.of(Role.REQUEST), found.of(Role.ACK), found.of(Role.NAK)
+    declines = found.of(Role.DECLINE)
+    proxy, proxy_status = _proxy_request(found)
+    events = (*requests, *acks, *naks, *declines, *found.of(Role.PROXY_REQUEST, Role.PROXY_REPLY))
+    marks = _marks(events)
+    detail: dict[str, object] = {"address": found.client_ip}
+    if proxy is not None:
+        detail["proxy_request"] = proxy
+    if declines and not any(ack.time > declines[-1].time for ack in acks):
+        return _Found(Status.FAILED, marks, {**detail, "reason": "the client declined the address"})
+    if acks:
+        detail["server"] = acks[-1].server
+        if proxy_status is not None:
+            return _Found(proxy_status, marks, detail)
+        nobody = found.no_answer_by_arp(found.server_of_file, *_proxies(found)) if _owes_proxy_request(found) else None
+        if nobody is not None:
+            reason = f"no ARP reply from {nobody.target}"
+            return _Found(Status.FAILED, marks + tuple((f, nobody.last) for f in nobody.frames), {**detail, "reason": reason})
+        return _Found(Status.DONE, marks, detail)
+    if naks:
+        return _Found(Status.FAILED, marks, {**detail, "reason": "the server refused the address"})
+    if requests and found.silent(_times(requests), BINDING) and not found.downloads:
+        return _Found(Status.FAILED, marks, {**detail, "reason": "the request was not answered"})
+    if not requests and any(offer.selected and offer.kind is OfferKind.BOOTP for offer in found.offers):
+        return _Found(Status.NOT_NEEDED)
+    return _Found(proxy_status if marks and not requests else None, marks, detail if marks else {})
+
+
+def _proxies(found: Evidence) -> tuple[str, ...]:
+    return tuple(offer.event.source[0] for offer in found.offers if offer.lead is Lead.PROXY)
+
+
+def _owes_proxy_request(found: Evidence) -> bool:
+    asked = found.of(Role.PROXY_REQUEST, Role.ITEM_REQUEST)
+    return found.lead is Lead.PROXY and not asked and not found.downloads
+
+
+def _proxy_request(found: Evidence) -> tuple[Detail | None, Status | None]:
+    """The request to port 4011 without a boot item: part of step 4 (PXE 2.1 Figure 2-4)."""
+    requests, replies = found.of(Role.PROXY_REQUEST), found.of(Role.PROXY_REPLY)
+    if not requests and not replies:
+        return None, None
+    server = requests[0].destination[0] if requests else replies[0].server
+    detail = {
+        "server": server,
+        "frames": sorted(event.frame for event in (*requests, *replies)),
+        "answered": bool(replies),
+        "boot_file": next((text(e.message.boot_file) for e in reversed(replies) if e.message.boot_file), None),
+    }
+    went_on = bool(found.downloads or found.of(Role.ITEM_REQUEST) or found.fetches)
+    if replies or went_on:
+        return detail, Status.DONE
+    if found.icmp_about_port_4011() or found.silent(_times(requests), PORT_4011):
+        return detail, Status.FAILED
+    return detail, Status.NOT_CAPTURED
+
+
+def _discovery(found: Evidence, _: Nbp | None) -> _Found:
+    requests = found.of(Role.ITEM_REQUEST)
+    if requests:
+        tags = requests[-1].message.vendor_options
+        item = tags.boot_item if tags is not None else None
+        detail: dict[str, object] = {"to": sorted({event.destination[0] for event in requests})}
+        if item is not None:
+            detail |= {"type": item.type, "layer": item.layer}
+        return _Found(Status.DONE, _marks(requests), detail)
+    if _has_download(found) or found.lead in (Lead.FILE, Lead.NOWHERE):
+        return _Found(Status.NOT_NEEDED)
+    if found.lead is Lead.DISCOVERY and found.of(Role.ACK):
+        nobody = found.no_answer_by_arp()
+        if nobody is not None:
+            marks = tuple((frame, nobody.last) for frame in nobody.frames)
+            return _Found(Status.FAILED, marks, {"reason": f"no ARP reply from {nobody.target}"})
+        if found.abandoned is not None:
+            return _Found(Status.FAILED, (), {"reason": f"the client asked no boot server, then {found.abandoned.how}"})
+    return _Found(None)
+
+
+def _discovery_ack(found: Evidence, _: Nbp | None) -> _Found:
+    requests, replies = found.of(Role.ITEM_REQUEST), found.of(Role.ITEM_REPLY)
+    if replies:
+        names = [text(event.message.boot_file) for event in replies if event.message.boot_file]
+        return _Found(Status.DONE, _marks(replies), {"server": replies[-1].server, "boot_file": next(iter(names[-1:]), None)})
+    if not requests:
+        return _Found(Status.NOT_NEEDED if _has_download(found) or found.lead in (Lead.FILE, Lead.NOWHERE) else None)
+    if _has_download(found):
+        return _Found(None)
+    if found.icmp_about_port_4011() or found.silent(_times(requests), PORT_4011):
+        return _Found(Status.FAILED, (), {"reason": "the boot server request was not answered"})
+    return _Found(None)
+
+
+def _has_download(found: Evidence) -> bool:
+    return bool(found.downloads or found.fetches)
+
+
+def _download(found: Evidence, _: Nbp | None) -> _Found:
+    if found.fetches and not found.downloads:
+        return _http_download(found)
+    transfer = found.download
+    if transfer is None:
+        return _no_download(found)
+    frames: list[tuple[int, int]] = []
+    for each in found.downloads:
+        # Thousands of DATA and ACK frames say nothing here: the requests, the first reply and the end do.
+        requests = [e for e in each.events if e.frame in each.request_frames]
+        reply = next(each.of(Sender.SERVER), each.events[-1])
+        frames += [(event.frame, event.time) for event in (*requests, reply, each.events[-1])]
+    detail = {
+        "server": transfer.server,
+        "file": transfer.file,
+        "bytes": transfer.content.octets,
+        "transfers": len(found.downloads),
+    }
+    outcome = settled(found, transfer)
+    status = {
+        Outcome.COMPLETE: Status.DONE,
+        Outcome.INCOMPLETE_CAPTURE: Status.NOT_CAPTURED,
+    }.get(outcome, Status.FAILED)
+    if status is Status.FAILED:
+        detail["reason"] = f"the transfer ended as {outcome.value}"
+    return _Found(status, tuple(frames), detail)
+
+
+def settled(found: Evidence, transfer: Transfer) -> Outcome:
+    """How a transfer ended, knowing what the client did next."""
+    outcome = transfer.outcome(found.capture_end)
+    if outcome is Outcome.PROBE:
+        # A probe is normal when the download follows; without one the client rejected what it was told.
+        waited = found.abandoned is not None or found.capture_end - transfer.ended >= 5 * SECOND
+        return Outcome.ABORTED_BY_CLIENT if waited and refused_options(transfer) else Outcome.INCOMPLETE_CAPTURE
+    if outcome is Outcome.INCOMPLETE_CAPTURE:
+        tries = [event.time for event in transfer.events if event.frame in transfer.request_frames]
+        refused = bool(transfer.unreachable) and not transfer.answered
+        gave_up = found.abandoned is not None and found.abandoned.time >= transfer.ended
+        if refused or gave_up or (not transfer.answered and found.silent(tries, DOWNLOAD)):
+            return Outcome.STALLED
+    return outcome
+
+
+def _http_download(found: Evidence) -> _Found:
+    fetch = found.fetch
+    assert fetch is not None
+    marks = ((fetch.first_frame, fetch.started), (fetch.last_frame, fetch.ended))
+    detail = {"server": fetch.server, "file": fetch.path, "bytes": fetch.octets, "http_status": fetch.status}
+    if fetch.complete and fetch.method == "GET":
+        return _Found(Status.DONE, marks, detail)
+    bad = fetch.status is not None and fetch.status >= 400
+    late = found.capture_end - fetch.ended >= 5 * SECOND or found.abandoned is not None
+    return _Found(Status.FAILED if bad or late else Status.NOT_CAPTURED, marks, detail)
+
+
+def _no_download(found: Evidence) -> _Found:
+    """Nothing was requested: no name, nobody to ask, or not yet."""
+    acks = found.of(Role.ACK, Role.PROXY_REPLY, Role.ITEM_REPLY)
+    bootp = [offer.event for offer in found.offers if offer.kind is OfferKind.BOOTP and offer.selected]
+    if not acks and not bootp:
+        return _Found(None)
+    if found.lead is Lead.NOWHERE and not found.attempt.cut:
+        return _Found(Status.FAILED, (), {"reason": "no boot file is named"})
+    if found.lead not in (Lead.FILE, Lead.NOWHERE) and not found.of(Role.ITEM_REPLY):
+        return _Found(None)
+    nobody = found.no_answer_by_arp(found.server_of_file, *found.gateways)
+    if nobody is not None:
+        marks = tuple((frame, nobody.last) for frame in nobody.frames)
+        return _Found(Status.FAILED, marks, {"reason": f"no ARP reply from {nobody.target}"})
+    last = max(event.time for event in (*acks, *bootp))
+    if found.silent((last,), ASKING):
+        return _Found(Status.FAILED, (), {"reason": "the client never requested the file"})
+    return _Found(None)
+
+
+def _authenticity(found: Evidence, _: Nbp | None) -> _Found:
+    requests, replies = found.of(Role.CREDENTIAL_REQUEST), found.of(Role.CREDENTIAL_REPLY)
+    marks = _marks((*requests, *replies))
+    if not marks:
+        return _Found(Status.NOT_NEEDED)
+    transfers = [transfer for transfer in found.others if transfer.file == found.credential_file]
+    marks += tuple((event.frame, event.time) for t in transfers for event in (t.events[0], t.events[-1]))
+    detail = {"file": found.credential_file, "answered": bool(replies)}
+    if any(settled(found, transfer) is Outcome.COMPLETE for transfer in transfers):
+        return _Found(Status.DONE, marks, detail)
+    if replies:
+        ended = [settled(found, transfer) for transfer in transfers]
+        waited = found.abandoned is not None or found.capture_end - replies[-1].time >= 5 * SECOND
+        bad = any(outcome is not Outcome.INCOMPLETE_CAPTURE for outcome in ended) or (not ended and waited)
+        if bad:
+            return _Found(Status.FAILED, marks, {**detail, "reason": "the credentials were not delivered"})
+        return _Found(Status.NOT_CAPTURED, marks, detail)
+    if found.silent(_times(requests), PORT_4011):
+        return _Found(Status.FAILED, marks, {**detail, "reason": "the request for credentials was not answered"})
+    return _Found(Status.NOT_CAPTURED, marks, detail)
+
+
+def _execute(found: Evidence, nbp: Nbp | None) -> _Found:
+    """No packet belongs to this step; what comes after the download tells (section 20 of no text, but of practice)."""
+    delivered = _delivered(found)
+    if delivered is None:
+        return _Found(None)
+    if nbp is not None and nbp.matches_arch is False:
+        reason = f"{nbp.image.format.value} {nbp.image.machine or ''}".strip() + " is not for this client"
+        return _Found(Status.FAILED, (), {"reason": reason})
+    later = not_started(found, delivered)
+    if later is not None:
+        return _Found(Status.FAILED, ((later.frame, later.time),), {"reason": f"{later.how} follows at once"})
+    own = [t for t in found.others if t.started >= delivered and t.file != found.credential_file]
+    if own:
+        event = own[0].events[0]
+        return _Found(Status.DONE, ((event.frame, event.time),), {"reason": f"it requests {own[0].file}"})
+    loader = found.abandoned
+    if loader is not None:
+        return _Found(Status.DONE, ((loader.frame, loader.time),), {"reason": f"{loader.how} by what was loaded"})
+    return _Found(Status.NOT_CAPTURED, (), {"reason": "nothing that the boot file sends was seen"})
+
+
+def _delivered(found: Evidence) -> int | None:
+    transfer, fetch = found.download, found.fetch
+    if transfer is not None and transfer.outcome() is Outcome.COMPLETE:
+        return transfer.ended
+    return fetch.ended if fetch is not None and fetch.complete and fetch.method == "GET" else None
+
+
+NINE_STEPS: tuple[tuple[int, str, _Rule], ...] = (
+    (1, "discover", _discover),
+    (2, "offer", _offer),
+    (3, "select", _select),
+    (4, "address", _address),
+    (5, "boot_server_discovery", _discovery),
+    (6, "boot_server_ack", _discovery_ack),
+    (7, "download", _download),
+    (8, "authenticity", _authenticity),
+    (9, "execute", _execute),
+)
+
+
+def nine_steps(found: Evidence, nbp: Nbp | None) -> tuple[Step, ...]:
+    """All nine steps of an attempt."""
+    verdicts = [(number, name, rule(found, nbp)) for number, name, rule in NINE_STEPS]
+    broken = min((number for number, _, v in verdicts if v.status is Status.FAILED), default=10)
+    steps = []
+    for number, name, verdict in verdicts:
+        status = verdict.status
+        if number > broken and not (status is Status.DONE and verdict.marks):
+            status = Status.NOT_REACHED
+        elif status is None:
+            # Something later was seen, or the capture ended before it could be.
+            status = Status.NOT_CAPTURED
+        if number > broken and status is Status.NOT_REACHED:
+            verdict = replace(verdict, marks=(), detail={})
+        frames = tuple(sorted({frame for frame, _ in verdict.marks}))
+        times = [time for _, time in verdict.marks]
+        steps.append(
+            Step(number, name, status, min(times, default=None), max(times, default=None), frames, verdict.detail)
+        )
+    return tuple(steps)
+
+
+def address_or_none(address: str | None) -> str | None:
+    """An address, but not the empty one."""
+    return address if address and address != NOWHERE else None
