@@ -123,7 +123,7 @@ def parse_signature_block(data: bytes) -> SignatureBlock:
     kind, wrapped = _pair(der.decode(data))
     if kind.oid() != OID_SIGNED_DATA:
         raise der.DerError("not signed data")
-    version, _, content_info, *rest = _only(wrapped, 0).sequence(4)
+    version, _, content_info, *rest = _only(wrapped, der.context_tag(0)).sequence(4)
     if version.integer() != 1:
         raise der.DerError("signed data of another version than 1")
     certificates: tuple[der.Element, ...] = ()
@@ -164,9 +164,9 @@ def _pair(element: der.Element) -> tuple[der.Element, der.Element]:
     return elements[0], elements[1]
 
 
-def _only(element: der.Element, number: int) -> der.Element:
-    """Return the one element within context tag ``[number]``."""
-    elements = element.expect(der.context_tag(number)).children()
+def _only(element: der.Element, tag: int) -> der.Element:
+    """Return the one element within another of identifier octet ``tag``."""
+    elements = element.expect(tag).children()
     if len(elements) != 1:
         raise der.DerError(f"{len(elements)} elements where one belongs")
     return elements[0]
@@ -177,7 +177,7 @@ def _content(content_info: der.Element) -> bytes | None:
     kind, *wrapped = content_info.sequence(1)
     if kind.oid() != OID_DATA:
         raise der.DerError("the content is not plain data")
-    return _only(wrapped[0], 0).octet_string() if wrapped else None
+    return _only(wrapped[0], der.context_tag(0)).octet_string() if wrapped else None
 
 
 def _matching(elements: tuple[der.Element, ...], identity: der.Element) -> tuple[Certificate | None, str]:
@@ -206,7 +206,7 @@ def _check_attributes(encoded: bytes, digest: bytes) -> str:
             kind, values = _pair(attribute)
             if kind.oid() in found:
                 return "an authenticated attribute occurs twice"
-            (found[kind.oid()],) = values.expect(der.SET).children()[:1] or (values,)
+            found[kind.oid()] = _only(values, der.SET)
         content_type, message_digest = found.get(OID_CONTENT_TYPE), found.get(OID_MESSAGE_DIGEST)
         if content_type is None or content_type.oid() != OID_DATA:
             return "authenticated attributes do not name the content type"

@@ -266,7 +266,7 @@ class Screen:
 
 
 def screens(diagnosis: Dict, firmware: str | None) -> list[Screen]:
-    """The codes of all families, the client's own first. The same number means different things to different families."""
+    """The codes of all families, the client's own first. One number means different things to different families."""
     codes: Dict = diagnosis.get("codes") or {}
     found = []
     for family, name in FAMILIES:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pxeconform.requirements.model import AnyRule
 from pxeconform.requirements.pxe import boot_server, credentials
-from pxeconform.requirements.tftp import identifiers
+from pxeconform.requirements.tftp import apprentice, identifiers
 
-RULES: tuple[AnyRule, ...] = (*identifiers.RULES, *boot_server.RULES, *credentials.RULES)
+RULES: tuple[AnyRule, ...] = (*identifiers.RULES, *apprentice.RULES, *boot_server.RULES, *credentials.RULES)
 
 
 def find(requirement: str) -> AnyRule | None:

@@ -130,7 +130,7 @@ class View:
         return slowest
 
     def retransmission_timer(self, server: str) -> int | None:
-        """The shortest time (ns) after which a server sent the same block again with nothing from the client between."""
+        """The shortest time (ns) after which a server sent a block again with nothing from the client between."""
         return self._timers.get(server)
 
     @cached_property
@@ -181,7 +181,8 @@ class View:
             there = present[(record.scenario, record.name)]
             if there < expected:
                 found[record.scenario] = (
-                    f"the evidence holds {there} of the {expected} datagrams of socket {record.name} in {record.scenario}"
+                    f"the evidence holds {there} of the {expected} datagrams "
+                    f"of socket {record.name} in {record.scenario}"
                 )
         return found
 

@@ -211,9 +211,7 @@ def _reply_role(attempt: Attempt, event: DhcpEvent) -> Role:
     message = event.message
     asked = [(role, e) for role, e in attempt.messages if role in _ANSWER]
     exact = [(role, e) for role, e in asked if e.message.xid == message.xid]
-    plain = any(
-        e.message.xid == message.xid for role, e in attempt.messages if role in (Role.DISCOVER, Role.REQUEST)
-    )
+    plain = any(e.message.xid == message.xid for role, e in attempt.messages if role in (Role.DISCOVER, Role.REQUEST))
     tags = message.vendor_options
     has_item = tags is not None and tags.boot_item is not None
     if event.source[1] == Port.PXE or has_item or (exact and not plain):
@@ -272,5 +270,3 @@ def _is_boot(attempt: Attempt) -> bool:
         return bool(reads)
     named = {event.message.boot_file for _, event in attempt.messages if not event.from_client} - {b""}
     return any(transfer.request.filename in named for transfer in reads)
-
-

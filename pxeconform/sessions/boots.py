@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from pxeconform.protocol.dhcp import Message
@@ -94,7 +94,7 @@ def find_boots(sessions: Sessions, capture_end: int) -> list[Boot]:
     for number, attempt in enumerate(attempts, 1):
         found = gather(attempt, sessions, arp, fetches, capture_end)
         before = by_attempt.get(id(attempt.previous)) if attempt.previous is not None else None
-        boot = _boot(number, found, before)
+        boot = _looped(_boot(number, found, before), before)
         boots.append(boot)
         by_attempt[id(attempt)] = boot
     return boots
@@ -129,6 +129,26 @@ def _boot(number: int, found: Evidence, before: Boot | None) -> Boot:
     )
 
 
+def _looped(boot: Boot, before: Boot | None) -> Boot:
+    """A loader that gets itself again does not come any further, however well each download goes."""
+    if before is None or boot.parent != before.number or boot.outcome is not BootOutcome.BOOTED:
+        return boot
+    again = boot.nbp is not None and before.nbp is not None and boot.nbp.file == before.nbp.file
+    if not again or boot.boot_server != before.boot_server or is_ipxe_script(boot):
+        return boot
+    execute = replace(
+        boot.step(_STEP_EXECUTE),
+        status=Status.FAILED,
+        detail={"reason": f"{boot.boot_file} is what loaded it"},
+    )
+    return replace(boot, outcome=BootOutcome.FAILED, steps=(*boot.steps[: _STEP_EXECUTE - 1], execute))
+
+
+def is_ipxe_script(boot: Boot) -> bool:
+    """The boot file is a script: fetched twice it is still no program that loads itself."""
+    return boot.nbp is not None and boot.nbp.image.format is programs.Format.SCRIPT
+
+
 def _outcome(steps: Sequence[Step]) -> BootOutcome:
     if any(step.status is Status.FAILED for step in steps):
         return BootOutcome.FAILED
@@ -139,7 +159,7 @@ def _outcome(steps: Sequence[Step]) -> BootOutcome:
 
 def _is_child(found: Evidence, before: Boot) -> bool:
     """What the earlier boot loaded is what asks now: right after the download, by another program or by a loader."""
-    if before.outcome is not BootOutcome.BOOTED:
+    if before.step(_STEP_DOWNLOAD).status is not Status.DONE:
         return False
     own, theirs = found.attempt.first, before.evidence.attempt.first
     if own is None or theirs is None or found.attempt.started - before.ended > _CHAIN_LOADING:
@@ -154,8 +174,9 @@ def _program(found: Evidence, arch: int | None) -> Nbp | None:
     if transfer is not None:
         content = transfer.content
         image = programs.examine(bytes(content.head))
-        whole = transfer.outcome() is Outcome.COMPLETE
-        fits = programs.matches(image, arch, loader=loader) if whole and content.head else None
+        # A capture that cut the packets holds too little to tell that something is missing.
+        whole = transfer.outcome() is Outcome.COMPLETE and 0 < len(content.head) == min(content.octets, content.keep)
+        fits = programs.matches(image, arch, loader=loader) if whole else None
         return Nbp(transfer.file, content.octets, content.sha256, image, fits)
     if fetch is not None and fetch.method == "GET":
         image = programs.examine(bytes(fetch.head))

@@ -85,7 +85,8 @@ class Content:
         self.octets += packet.length
         if self._hash is not None:
             self._hash.update(packet.data)
-        if len(self.head) < self.keep:
+        # Octets after a cut packet would stand at the wrong place.
+        if len(self.head) < self.keep and len(self.head) == self.octets - packet.length:
             self.head += packet.data[: self.keep - len(self.head)]
         if packet.length < self.block_size:
             self.last_block = self.blocks

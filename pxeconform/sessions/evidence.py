@@ -163,7 +163,9 @@ def gather(
     found.credential_file = next((name for name in credentials if name), None)
     found.downloads, found.others = _downloads(attempt, found)
     found.fetches = tuple(
-        fetch for fetch in fetches if fetch.client == found.client_ip and attempt.started <= fetch.started <= found.until
+        fetch
+        for fetch in fetches
+        if fetch.client == found.client_ip and attempt.started <= fetch.started <= found.until
     )
     return found
 
@@ -296,8 +298,9 @@ def _abandoned(attempt: Attempt, sessions: Sessions, firmware: Firmware) -> Aban
         first, own = following.first, attempt.first
         event = following.messages[0][1]
         same = first is not None and own is not None and signature(first.message) == signature(own.message)
-        http = first is not None and own is not None and first.message.is_http != own.message.is_http
-        found.append(Abandoned(event.frame, event.time, "a new DISCOVER", same or http))
+        # EDK2 keeps its habits when it turns from PXE to HTTP, only the class changes.
+        other_way = first is not None and firmware is Firmware.EDK2 is recognise(first.message)
+        found.append(Abandoned(event.frame, event.time, "a new DISCOVER", same or other_way))
     if firmware is Firmware.EDK2:
         last = attempt.messages[-1][1].time
         for datagram in sessions.dhcp6:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from pxeconform.protocol.dhcp import NOWHERE
 from pxeconform.sessions.attempts import SECOND, Role
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.evidence import (
@@ -24,6 +23,7 @@ from pxeconform.sessions.evidence import (
     refused_options,
 )
 from pxeconform.sessions.nbp import Nbp
+from pxeconform.sessions.neighbours import Unanswered
 from pxeconform.sessions.offers import Lead, OfferKind, text
 from pxeconform.sessions.transfers import Outcome, Sender, Transfer
 
@@ -133,8 +133,7 @@ def _address(found: Evidence, _: Nbp | None) -> _Found:
             return _Found(proxy_status, marks, detail)
         nobody = found.no_answer_by_arp(found.server_of_file, *_proxies(found)) if _owes_proxy_request(found) else None
         if nobody is not None:
-            reason = f"no ARP reply from {nobody.target}"
-            return _Found(Status.FAILED, marks + tuple((f, nobody.last) for f in nobody.frames), {**detail, "reason": reason})
+            return _Found(Status.FAILED, marks + _arp_marks(nobody), {**detail, **_arp_detail(nobody)})
         return _Found(Status.DONE, marks, detail)
     if naks:
         return _Found(Status.FAILED, marks, {**detail, "reason": "the server refused the address"})
@@ -143,6 +142,14 @@ def _address(found: Evidence, _: Nbp | None) -> _Found:
     if not requests and any(offer.selected and offer.kind is OfferKind.BOOTP for offer in found.offers):
         return _Found(Status.NOT_NEEDED)
     return _Found(proxy_status if marks and not requests else None, marks, detail if marks else {})
+
+
+def _arp_marks(nobody: Unanswered) -> tuple[tuple[int, int], ...]:
+    return tuple((frame, nobody.last) for frame in nobody.frames)
+
+
+def _arp_detail(nobody: Unanswered) -> Detail:
+    return {"reason": f"no ARP reply from {nobody.target}", "arp_target": nobody.target}
 
 
 def _proxies(found: Evidence) -> tuple[str, ...]:
@@ -188,8 +195,7 @@ def _discovery(found: Evidence, _: Nbp | None) -> _Found:
     if found.lead is Lead.DISCOVERY and found.of(Role.ACK):
         nobody = found.no_answer_by_arp()
         if nobody is not None:
-            marks = tuple((frame, nobody.last) for frame in nobody.frames)
-            return _Found(Status.FAILED, marks, {"reason": f"no ARP reply from {nobody.target}"})
+            return _Found(Status.FAILED, _arp_marks(nobody), _arp_detail(nobody))
         if found.abandoned is not None:
             return _Found(Status.FAILED, (), {"reason": f"the client asked no boot server, then {found.abandoned.how}"})
     return _Found(None)
@@ -199,7 +205,9 @@ def _discovery_ack(found: Evidence, _: Nbp | None) -> _Found:
     requests, replies = found.of(Role.ITEM_REQUEST), found.of(Role.ITEM_REPLY)
     if replies:
         names = [text(event.message.boot_file) for event in replies if event.message.boot_file]
-        return _Found(Status.DONE, _marks(replies), {"server": replies[-1].server, "boot_file": next(iter(names[-1:]), None)})
+        return _Found(
+            Status.DONE, _marks(replies), {"server": replies[-1].server, "boot_file": next(iter(names[-1:]), None)}
+        )
     if not requests:
         return _Found(Status.NOT_NEEDED if _has_download(found) or found.lead in (Lead.FILE, Lead.NOWHERE) else None)
     if _has_download(found):
@@ -281,8 +289,7 @@ def _no_download(found: Evidence) -> _Found:
         return _Found(None)
     nobody = found.no_answer_by_arp(found.server_of_file, *found.gateways)
     if nobody is not None:
-        marks = tuple((frame, nobody.last) for frame in nobody.frames)
-        return _Found(Status.FAILED, marks, {"reason": f"no ARP reply from {nobody.target}"})
+        return _Found(Status.FAILED, _arp_marks(nobody), _arp_detail(nobody))
     last = max(event.time for event in (*acks, *bootp))
     if found.silent((last,), ASKING):
         return _Found(Status.FAILED, (), {"reason": "the client never requested the file"})
@@ -372,8 +379,3 @@ def nine_steps(found: Evidence, nbp: Nbp | None) -> tuple[Step, ...]:
             Step(number, name, status, min(times, default=None), max(times, default=None), frames, verdict.detail)
         )
     return tuple(steps)
-
-
-def address_or_none(address: str | None) -> str | None:
-    """An address, but not the empty one."""
-    return address if address and address != NOWHERE else None

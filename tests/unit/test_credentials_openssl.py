@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import ssl
 import subprocess
@@ -10,23 +9,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from credentials_parts import NBP, signer_of
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs7 import load_der_pkcs7_certificates
 
 from pxeconform.protocol.archive import build_archive
-from pxeconform.protocol.certificates import PROFILES, RSA_512_MD5, Signer, certificate_der, certificate_id, new_signer
+from pxeconform.protocol.certificates import PROFILES, certificate_der, certificate_id
 from pxeconform.protocol.credentials import Step, build_credentials, verify_credentials
-
-DATA = Path(__file__).parent.parent / "data"
-NBP = b"NBP bytes" * 100
-
-
-@functools.cache
-def signer_of(name: str) -> Signer:
-    if name == RSA_512_MD5.name:
-        return Signer.from_pem((DATA / "bis_rsa512_key.pem").read_bytes())
-    return new_signer(PROFILES[name])
 
 
 def openssl(*arguments: str | Path) -> subprocess.CompletedProcess[bytes]:

@@ -321,7 +321,7 @@ RULES: tuple[AnyRule, ...] = (
         is_silent,
         "silence",
         kind=Kind.OBLIGATION,
-        lacking="what the server does not serve is not known: name its types in the ICS file, or let the server list them",
+        lacking="what the server does not serve is not known: name its types in the ICS file, or let it list them",
         clients="All that share the segment with another boot server: they take the wrong one.",
     ),
     _rule(

@@ -8,7 +8,6 @@ name of a file, which holds the signed digest of the boot file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from pxeconform.protocol.vendor_options import BootItem
@@ -28,192 +27,35 @@ from pxeconform.requirements.model import (
     unclear,
     unsupported,
 )
-from pxeconform.requirements.pxe.requests import (
-    Answer,
-    answers,
-    boot_server_requests,
-    credential_requests,
-    is_answered,
-    is_silent,
-    is_unicast,
+from pxeconform.requirements.pxe.credential_requests import (
+    NO_CREDENTIALS,
+    Choice,
+    Download,
+    Silent,
+    answers_or_silence,
+    boot_file_of,
+    choices,
+    downloads,
+    impossible_types,
+    is_claimed,
+    last_frame,
+    listed_types,
+    named_type,
+    one_type,
+    speaks_of_credentials,
+    unclaimed,
+    wanted,
+    without_bit,
 )
+from pxeconform.requirements.pxe.requests import Answer, is_answered, is_silent
 from pxeconform.requirements.view import View
-from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.exchanges import Exchange
-from pxeconform.sessions.transfers import Outcome, Transfer
+from pxeconform.sessions.transfers import Outcome
 
 if TYPE_CHECKING:
     from pxeconform.protocol.credentials import Verification
 
-_NO_CREDENTIALS = "no credentials were given, and nobody claims that the server has any"
 _SIZE_UNIT = 512
-
-
-# -- what is known ----------------------------------------------------------------------------------------------------
-
-
-def _listed(exchange: Exchange) -> tuple[int, ...]:
-    """The certificate ids that the request lists; an empty tuple where it has no list."""
-    tags = exchange.request.message.vendor_options
-    return (tags.credential_types if tags is not None else None) or ()
-
-
-def _lists_a_possible_type(exchange: Exchange) -> bool:
-    """An id outside the mask can never be a certificate's (EFI 1.10 section 15.5, BIS_CERT_ID)."""
-    listed = _listed(exchange)
-    return not listed or any(not kind & ~CERTIFICATE_ID_MASK for kind in listed)
-
-
-def _is_claimed(view: View) -> bool:
-    return view.claims_role(Role.BIS.value) or bool(view.ledger.claims.credential_types)
-
-
-def _file_of(item: BootItem, server: str, view: View) -> tuple[bytes, DhcpEvent] | None:
-    """The boot file that the server names for an item, with the reply that says so."""
-    for exchange in boot_server_requests(view):
-        for reply in exchange.replies:
-            if exchange.item == item and reply.source[0] == server and reply.message.boot_file:
-                return reply.message.boot_file, reply
-    return None
-
-
-def _plain(item: BootItem) -> BootItem:
-    return BootItem(item.type, item.layer & 0x7FFF)
-
-
-def _is_about_credentials(exchange: Exchange, reply: DhcpEvent, view: View) -> bool:
-    """The reply speaks of credentials: it keeps the bit, names a type, or names another file than the boot file."""
-    message = reply.message
-    if message.type is not MessageType.ACK:
-        return False
-    tags = message.vendor_options
-    if tags is not None and (PxeTag.CREDENTIAL_TYPES in tags or (tags.boot_item and tags.boot_item.wants_credentials)):
-        return True
-    boot_file = _file_of(_plain(cast("BootItem", exchange.item)), reply.source[0], view)
-    return boot_file is not None and message.boot_file != boot_file[0]
-
-
-# -- antecedents ------------------------------------------------------------------------------------------------------
-
-_all_answers = answers(credential_requests)
-
-
-def _credential_answers(view: View) -> Iterator[Answer]:
-    """A request for credentials was answered with some."""
-    return (a for a in _all_answers(view) if _is_about_credentials(a.exchange, a.reply, view))
-
-
-def _speaks_of_credentials(view: View) -> bool:
-    return next(_credential_answers(view), None) is not None
-
-
-def _wanted(view: View) -> Iterator[Exchange]:
-    """Credentials of an item were asked for, of a type that there can be, in the way that PXE lays down."""
-    claimed = view.ledger.claims.credential_types
-    for exchange in credential_requests(view):
-        possible = _lists_a_possible_type(exchange)
-        if possible and claimed is not None and _listed(exchange):
-            possible = any(kind in claimed for kind in _listed(exchange))
-        if is_unicast(exchange) and possible:
-            yield exchange
-
-
-def _impossible_types(view: View) -> Iterator[Exchange]:
-    """Only types that cannot exist were listed."""
-    return (e for e in credential_requests(view) if not _lists_a_possible_type(e))
-
-
-def _unclaimed(view: View) -> Iterator[Exchange]:
-    """A server that neither claims credentials nor ever gave any was asked for them."""
-    return iter(()) if _is_claimed(view) or _speaks_of_credentials(view) else _wanted(view)
-
-
-@dataclass(frozen=True, slots=True)
-class Silent:
-    """A request for credentials that nobody claims to have, and no credentials for it."""
-
-    exchange: Exchange
-
-
-def _answers_or_silence(view: View) -> Iterator[Answer | Silent]:
-    """The credential answers; without any, and without a claim, the silence itself."""
-    found = list(_credential_answers(view))
-    yield from found
-    if not found and not _is_claimed(view):
-        yield from map(Silent, _wanted(view))
-
-
-def _one_type(view: View) -> Iterator[Answer | Silent]:
-    """The answer names exactly one type (more, or none, is another requirement's matter)."""
-    for occasion in _answers_or_silence(view):
-        if isinstance(occasion, Silent) or _named_type(occasion) is not None:
-            yield occasion
-
-
-def _named_type(answer: Answer) -> int | None:
-    tags = answer.reply.message.vendor_options
-    types = tags.credential_types if tags is not None else None
-    return types[0] if types is not None and len(types) == 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The client listed several types that the server has; it chose one."""
-
-    answer: Answer
-    supported: tuple[int, ...]
-    """Those of the list that the server is known to have, in the list's order."""
-
-
-def _choices(view: View) -> Iterator[Choice | Silent]:
-    occasions = list(_one_type(view))
-    has = {_named_type(o) for o in occasions if isinstance(o, Answer)} | set(view.ledger.claims.credential_types or ())
-    for occasion in occasions:
-        if isinstance(occasion, Silent):
-            yield occasion
-            continue
-        supported = tuple(kind for kind in _listed(occasion.exchange) if kind in has)
-        if len(supported) > 1:
-            yield Choice(occasion, supported)
-
-
-@dataclass(frozen=True, slots=True)
-class Download:
-    """A credential answer, the file that it names, and the boot file that this file vouches for."""
-
-    answer: Answer
-    credentials: Transfer
-    boot_file: Transfer | None
-
-    @property
-    def frames(self) -> tuple[int, ...]:
-        """Request, reply, the download's request and its last event."""
-        return *self.answer.frames, self.credentials.request_frames[0], _last_data(self.credentials)
-
-
-def _downloads(view: View) -> Iterator[Download | Silent]:
-    """The credentials were downloaded whole."""
-    for occasion in _answers_or_silence(view):
-        if isinstance(occasion, Silent):
-            yield occasion
-            continue
-        credentials = _whole(occasion.reply.message.boot_file, occasion.reply.source[0], view)
-        if credentials is not None:
-            named = _file_of(_plain(cast("BootItem", occasion.exchange.item)), occasion.reply.source[0], view)
-            boot_file = _whole(named[0], occasion.reply.source[0], view) if named is not None else None
-            yield Download(occasion, credentials, boot_file)
-
-
-def _whole(name: bytes, server: str, view: View) -> Transfer | None:
-    for transfer in view.transfers:
-        asked = (transfer.request.filename, transfer.server, transfer.request.mode)
-        if name and asked == (name, server, "octet") and transfer.delivered and transfer.content.sha256:
-            return transfer if transfer.content.octets == len(transfer.content.head) else None
-    return None
-
-
-def _last_data(transfer: Transfer) -> int:
-    return max((e.frame for e in transfer.events), default=0)
 
 
 # -- consequents ------------------------------------------------------------------------------------------------------
@@ -232,11 +74,11 @@ def _silence(occasion: Silent, view: View) -> Fact:
     """Only silence that was watched to its end says that the server has no credentials."""
     request = occasion.exchange.request
     if occasion.exchange.replies or occasion.exchange.unreachable:
-        return unsupported(_NO_CREDENTIALS, request.frame)
+        return unsupported(NO_CREDENTIALS, request.frame)
     until = request.time + view.window(request.destination[0])
     gap = view.unwatched(request.source, request.time, until)
     return (
-        unsupported(_NO_CREDENTIALS, request.frame)
+        unsupported(NO_CREDENTIALS, request.frame)
         if gap is None
         else unclear(f"no answer came, but {gap}", request.frame)
     )
@@ -245,13 +87,13 @@ def _silence(occasion: Silent, view: View) -> Fact:
 def _bit_selects_credentials(exchange: Exchange, view: View) -> Fact:
     """The reply names another file than the one for the same item without the bit."""
     if not exchange.replies:
-        return is_answered(exchange, view) if _is_claimed(view) else _silence(Silent(exchange), view)
+        return is_answered(exchange, view) if is_claimed(view) else _silence(Silent(exchange), view)
     reply = exchange.replies[0]
     frames = (exchange.request.frame, reply.frame)
-    boot_file = _file_of(_plain(cast("BootItem", exchange.item)), reply.source[0], view)
+    boot_file = boot_file_of(without_bit(cast("BootItem", exchange.item)), reply.source[0], view)
     if reply.message.type is not MessageType.ACK or (boot_file is not None and reply.message.boot_file == boot_file[0]):
-        if not _is_claimed(view) and not _speaks_of_credentials(view):
-            return unsupported(_NO_CREDENTIALS, *frames)
+        if not is_claimed(view) and not speaks_of_credentials(view):
+            return unsupported(NO_CREDENTIALS, *frames)
         what = "the boot file" if reply.message.type is MessageType.ACK else f"a {reply.message.type_name}"
         return broken(f"the request for credentials was answered with {what}", *frames)
     if boot_file is None:
@@ -260,7 +102,7 @@ def _bit_selects_credentials(exchange: Exchange, view: View) -> Fact:
 
 
 def _silent_about_it(exchange: Exchange, view: View) -> Fact:
-    if not _speaks_of_credentials(view) and not _is_claimed(view) and not exchange.replies:
+    if not speaks_of_credentials(view) and not is_claimed(view) and not exchange.replies:
         return _silence(Silent(exchange), view)
     return is_silent(exchange, view)
 
@@ -278,7 +120,7 @@ def _exactly_one(answer: Answer, _: View) -> Fact:
 def _first_supported(occasion: Choice | Silent, view: View) -> Fact:
     if isinstance(occasion, Silent):
         return _silence(occasion, view)
-    chosen = cast("int", _named_type(occasion.answer))
+    chosen = cast("int", named_type(occasion.answer))
     if chosen == occasion.supported[0]:
         return kept("the first type of the client's list that the server has", *occasion.answer.frames)
     return broken(
@@ -324,7 +166,7 @@ def _no_boot_file_instead(exchange: Exchange, view: View) -> Fact:
 
 
 def _is_one_of_the_listed(answer: Answer, _: View) -> Fact:
-    named, listed = cast("int", _named_type(answer)), _listed(answer.exchange)
+    named, listed = cast("int", named_type(answer)), listed_types(answer.exchange)
     if not listed or named in listed:
         return kept(
             "a type that the request listed" if listed else "a type, as the request listed none", *answer.frames
@@ -333,7 +175,7 @@ def _is_one_of_the_listed(answer: Answer, _: View) -> Fact:
 
 
 def _fits_the_mask(answer: Answer, _: View) -> Fact:
-    named = cast("int", _named_type(answer))
+    named = cast("int", named_type(answer))
     if named & ~CERTIFICATE_ID_MASK & 0xFFFFFFFF:
         return broken(f"type {named:#010x} has a bit that no certificate id has", *answer.frames)
     return kept("no bit outside the mask of certificate ids", *answer.frames)
@@ -371,7 +213,7 @@ def _verified(requirement: str, *, needs_trust: bool = False, needs_boot_file: b
         if needs_boot_file:
             if occasion.boot_file is None:
                 return unclear("the boot file was not downloaded whole beside its credentials", *frames)
-            frames = (*frames, occasion.boot_file.request_frames[0], _last_data(occasion.boot_file))
+            frames = (*frames, occasion.boot_file.request_frames[0], last_frame(occasion.boot_file))
         results = [r for r in _verify(occasion, view).results if r.step.requirement == requirement]
         failures = [r.reason for r in results if r.ok is False]
         trusted = view.ledger.claims.trusted_certificate is not None
@@ -441,7 +283,7 @@ def _rule(
 def _file_rule(number: str, text: str, expected: str, **needs: bool) -> AnyRule:
     """A requirement on the credentials file itself."""
     then = _verified(f"PXE-21-BIS-{number}", **needs)
-    return _rule(number, _EFI, _BOOT_OBJECT, Level.MUST, text, _downloads, then, expected, scope=Scope.CLIENT_HISTORY)
+    return _rule(number, _EFI, _BOOT_OBJECT, Level.MUST, text, downloads, then, expected, scope=Scope.CLIENT_HISTORY)
 
 
 RULES: Sequence[AnyRule] = (
@@ -451,7 +293,7 @@ RULES: Sequence[AnyRule] = (
         "2.5.3",
         Level.MUST,
         "The most significant bit of the layer asks for the credentials, and gets another file than the boot file.",
-        _wanted,
+        wanted,
         _bit_selects_credentials,
         "an ACK that names another file than the boot file",
         kind=Kind.OBLIGATION,
@@ -464,7 +306,7 @@ RULES: Sequence[AnyRule] = (
         "Table 2-1 note 5",
         Level.MUST_NOT,
         "A request that lists only types that the server does not have is not answered.",
-        _impossible_types,
+        impossible_types,
         _silent_about_it,
         "silence",
         kind=Kind.OBLIGATION,
@@ -475,7 +317,7 @@ RULES: Sequence[AnyRule] = (
         "Table 2-1 note 5",
         Level.MUST,
         "The reply lists exactly one credential type.",
-        _answers_or_silence,
+        answers_or_silence,
         _given(_exactly_one),
         "option 43 tag 12 of four octets",
     ),
@@ -485,7 +327,7 @@ RULES: Sequence[AnyRule] = (
         "2.5.3",
         Level.MUST,
         "The server takes the first type of the client's list that it has.",
-        _choices,
+        choices,
         _first_supported,
         "the first type of the request's list that the server has",
         scope=Scope.CLIENT_HISTORY,
@@ -497,7 +339,7 @@ RULES: Sequence[AnyRule] = (
         "2.4.8",
         Level.MUST,
         "The reply names the credentials file, and the server has it.",
-        _answers_or_silence,
+        answers_or_silence,
         _given(_names_credentials),
         "a name in file or in option 67",
     ),
@@ -507,7 +349,7 @@ RULES: Sequence[AnyRule] = (
         "2.4.8",
         Level.MUST,
         "The reply carries the server's identifier.",
-        _answers_or_silence,
+        answers_or_silence,
         _given(_identifies_itself),
         "option 54",
     ),
@@ -517,7 +359,7 @@ RULES: Sequence[AnyRule] = (
         "Table 2-7",
         Level.MUST,
         "The reply's boot item keeps the type and the layer's most significant bit.",
-        _answers_or_silence,
+        answers_or_silence,
         _given(_keeps_item_and_bit),
         "the request's type, and a layer with its most significant bit set",
     ),
@@ -527,7 +369,7 @@ RULES: Sequence[AnyRule] = (
         "2.5.3",
         Level.MUST_NOT,
         "A server without credentials says nothing: no NAK, and no boot file instead.",
-        _unclaimed,
+        unclaimed,
         _no_boot_file_instead,
         "silence",
         kind=Kind.OBLIGATION,
@@ -539,7 +381,7 @@ RULES: Sequence[AnyRule] = (
         "Table 2-1 note 5",
         Level.MUST,
         "The type in the reply is one of those in the request.",
-        _one_type,
+        one_type,
         _given(_is_one_of_the_listed),
         "one of the request's values, octet for octet",
     ),
@@ -549,7 +391,7 @@ RULES: Sequence[AnyRule] = (
         "15.5 BIS_CERT_ID",
         Level.MUST_NOT,
         "The type in the reply has no bit that certificate ids do not have.",
-        _one_type,
+        one_type,
         _given(_fits_the_mask),
         "the value and 00808000 have no bit in common",
     ),
@@ -559,7 +401,7 @@ RULES: Sequence[AnyRule] = (
         "2.4.8",
         Level.SHOULD,
         "The name of the credentials stands in option 67 as well.",
-        _answers_or_silence,
+        answers_or_silence,
         _given(_named_twice),
         "the same name in file and in option 67",
         derived=True,
@@ -587,7 +429,7 @@ RULES: Sequence[AnyRule] = (
         "3.15",
         Level.SHOULD,
         "Option 13 of the reply, if it is there, is the size of the credentials.",
-        _downloads,
+        downloads,
         _size_is_its_own,
         "no option 13",
         "the credentials' size in blocks of 512 octets, rounded up",

@@ -1,4 +1,4 @@
-"""Transfer identifiers: RFC 1350 sections 2 and 4; and the Sorcerer's Apprentice: RFC 1123 section 4.2.3.1.
+"""Transfer identifiers: RFC 1350 sections 2 and 4.
 
 A transfer is known by two ports, one chosen by each side. What comes from any other port is a stranger's: it is told
 so with ERROR 5, and the transfer does not notice.
@@ -6,13 +6,10 @@ so with ERROR 5, and the transfer does not notice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import cast
 
-from pxeconform.protocol import tftp
-from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Request
-from pxeconform.registry.tftp_codes import ErrorCode, Opcode
+from pxeconform.protocol.tftp import Ack, Data, Error
+from pxeconform.registry.tftp_codes import ErrorCode
 from pxeconform.requirements.model import (
     AnyRule,
     Fact,
@@ -27,159 +24,23 @@ from pxeconform.requirements.model import (
     unclear,
     unsupported,
 )
+from pxeconform.requirements.tftp.occasions import (
+    Intrusion,
+    Reply,
+    answered,
+    describe,
+    duplicated_requests,
+    events_after,
+    first_reply,
+    foreign_acknowledgments,
+    intrusions,
+    owner_went_on,
+    parallel_reads,
+    replies,
+    successive,
+)
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
-
-_PROVOKED = SECOND // 4
-"""A copy that comes this soon after a duplicate acknowledgment was drawn by it, unless the server's timer is shorter."""
-
-
-# -- antecedents ------------------------------------------------------------------------------------------------------
-
-
-def answered(view: View) -> Iterator[Transfer]:
-    """A request was answered from some port."""
-    return (transfer for transfer in view.transfers if _first_reply(transfer) is not None)
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A request and where the first thing that came of it went."""
-
-    transfer: Transfer
-    frame: int
-    destination: tuple[str, int]
-
-
-def replies(view: View) -> Iterator[Reply]:
-    """A request was answered: at the port that it came from, or at another port of the same host."""
-    for transfer in view.transfers:
-        reply = _first_reply(transfer)
-        if reply is not None:
-            yield Reply(transfer, reply.frame, reply.destination)
-            continue
-        for stray in view.sessions.orphans:
-            # The same two hosts, soon after, nobody else asked: whoever answered so answered this request.
-            same_hosts = (stray.source, stray.destination) == (transfer.server, transfer.client[0])
-            soon = 0 <= stray.time - transfer.started <= 2 * SECOND
-            if same_hosts and soon and view.scenario_of(stray.frame) == transfer.events[0].scenario:
-                yield Reply(transfer, stray.frame, stray.receiver)
-                break
-
-
-def successive(view: View) -> Iterator[tuple[Transfer, Transfer]]:
-    """Two transfers of one server follow each other, each answered from an identifier that the server chose."""
-    last: dict[str, Transfer] = {}
-    for transfer in view.transfers:
-        if transfer.server_port in (None, transfer.request_port):
-            continue
-        if transfer.server in last:
-            yield last[transfer.server], transfer
-        last[transfer.server] = transfer
-
-
-@dataclass(frozen=True, slots=True)
-class Intrusion:
-    """A stranger wrote to the server's identifier of a transfer that was under way."""
-
-    transfer: Transfer
-    stray: Event
-    pending: Event
-    """The server's packet that waits for the owner's acknowledgment."""
-    owner_went_on: Event | None
-    """The owner's next packet, after the stranger's."""
-
-
-def intrusions(view: View) -> Sequence[Intrusion]:
-    """A datagram came to a live transfer from a port that is not the client's identifier."""
-    return cast("Sequence[Intrusion]", view.memo(_intrusions))
-
-
-def _intrusions(view: View) -> list[Intrusion]:
-    found = []
-    for transfer in view.transfers:
-        if transfer.server_port in (None, transfer.request_port):
-            continue
-        pending: Event | None = None
-        for at, event in enumerate(transfer.events):
-            if event.sender is Sender.SERVER and event.destination == transfer.client:
-                pending = event if isinstance(event.packet, Data | Oack) else None
-            legal = isinstance(event.packet, Ack | Data | Oack)
-            if event.sender is not Sender.STRANGER or not legal or pending is None or _is_closed(transfer, event):
-                continue
-            later = transfer.events[at + 1 :]
-            owner = next((e for e in later if e.sender is Sender.CLIENT), None)
-            found.append(Intrusion(transfer, event, pending, owner))
-    return found
-
-
-def foreign_acknowledgments(view: View) -> Iterator[Intrusion]:
-    """The stranger acknowledged the very block that waits for the owner's acknowledgment, one block at a time."""
-    for intrusion in intrusions(view):
-        stray, pending = intrusion.stray.packet, intrusion.pending.packet
-        expected = pending.block if isinstance(pending, Data) else 0
-        if isinstance(stray, Ack) and stray.block == expected and intrusion.transfer.window_size == 1:
-            yield intrusion
-
-
-def owner_went_on(view: View) -> Iterator[Intrusion]:
-    """After the stranger's datagram the owner acknowledged the block that was pending, and it was not the last."""
-    for intrusion in intrusions(view):
-        owner, pending = intrusion.owner_went_on, intrusion.pending.packet
-        expected = pending.block if isinstance(pending, Data) else 0
-        went_on = owner is not None and isinstance(owner.packet, Ack) and owner.packet.block == expected
-        if went_on and not _is_last(intrusion.transfer, intrusion.pending):
-            yield intrusion
-
-
-def duplicated_requests(view: View) -> Iterator[Transfer]:
-    """One request came twice from one port, and the client then kept to one transfer until it ended."""
-    for transfer in view.transfers:
-        went_on = any(isinstance(e.packet, Ack) and e.packet.block for e in transfer.of(Sender.CLIENT))
-        if len(transfer.request_frames) > 1 and transfer.request.opcode is Opcode.RRQ and transfer.answered and went_on:
-            yield transfer
-
-
-def parallel_reads(view: View) -> Iterator[tuple[Transfer, Transfer]]:
-    """A read that was under way while another one of the same server, from another port, moved data."""
-    under_way: list[Transfer] = []
-    paired: set[int] = set()
-    for transfer in sorted(view.transfers, key=lambda t: t.started):
-        if transfer.direction != "read" or transfer.data_packets < 2:
-            continue
-        under_way = [t for t in under_way if t.ended > transfer.started]
-        for other in under_way:
-            if other.server == transfer.server and other.client != transfer.client:
-                yield transfer, other
-                if id(other) not in paired:
-                    yield other, transfer
-                paired |= {id(other), id(transfer)}
-                break
-        under_way.append(transfer)
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """The client acknowledged one block twice."""
-
-    transfer: Transfer
-    first: Event
-    second: Event
-    until: int
-    """When the client's next acknowledgment ends the occasion (ns)."""
-
-
-def repeated_acknowledgments(view: View) -> Iterator[Repeat]:
-    """The same block was acknowledged twice, one block at a time, and it was not the last one."""
-    for transfer in view.transfers:
-        if transfer.direction != "read" or transfer.window_size != 1 or transfer.server_port is None:
-            continue
-        own = [e for e in transfer.of(Sender.CLIENT) if e.destination == (transfer.server, transfer.server_port)]
-        for first, second, after in zip(own, own[1:], [*own[2:], None], strict=False):
-            same = isinstance(first.packet, Ack) and first.packet == second.packet
-            if same and second.time - first.time <= _PROVOKED and not _is_last_block(transfer, first.packet):
-                yield Repeat(transfer, first, second, transfer.ended if after is None else after.time)
-
 
 # -- consequents ------------------------------------------------------------------------------------------------------
 
@@ -197,7 +58,7 @@ def goes_to_the_client_identifier(reply: Reply, _: View) -> Fact:
 
 def comes_from_a_new_identifier(transfer: Transfer, view: View) -> Fact:
     """The reply does not come from the port that the request went to."""
-    reply = cast("Event", _first_reply(transfer))
+    reply = cast("Event", first_reply(transfer))
     frames = (transfer.request_frames[0], reply.frame)
     if reply.source[1] != transfer.request_port:
         return kept("answered from a port of its own", *frames)
@@ -212,7 +73,7 @@ def comes_from_a_new_identifier(transfer: Transfer, view: View) -> Fact:
 def identifiers_differ(pair: tuple[Transfer, Transfer], _: View) -> Fact:
     """The later transfer's identifier is not the earlier one's."""
     earlier, later = pair
-    frames = (cast("Event", _first_reply(earlier)).frame, cast("Event", _first_reply(later)).frame)
+    frames = (cast("Event", first_reply(earlier)).frame, cast("Event", first_reply(later)).frame)
     if earlier.server_port != later.server_port:
         return kept("another identifier for the next transfer", *frames)
     return broken(f"two transfers in a row came from port {later.server_port}", *frames)
@@ -222,7 +83,7 @@ def stranger_is_told(intrusion: Intrusion, view: View) -> Fact:
     """ERROR 5 goes to the stranger's port."""
     transfer, stray = intrusion.transfer, intrusion.stray
     answer = next(
-        (e for e in _after(transfer, stray) if e.sender is Sender.SERVER and e.destination == stray.source),
+        (e for e in events_after(transfer, stray) if e.sender is Sender.SERVER and e.destination == stray.source),
         None,
     )
     if answer is not None:
@@ -240,7 +101,7 @@ def transfer_goes_on(intrusion: Intrusion, view: View) -> Fact:
     """The owner gets its next block as if nothing had happened."""
     transfer, stray, owner = intrusion.transfer, intrusion.stray, cast("Event", intrusion.owner_went_on)
     expected = _block_after(intrusion.pending)
-    for event in _after(transfer, stray):
+    for event in events_after(transfer, stray):
         if event.sender is not Sender.SERVER or event.destination != transfer.client:
             continue
         if isinstance(event.packet, Data) and event.packet.block == expected:
@@ -258,7 +119,7 @@ def transfer_stands_still(intrusion: Intrusion, view: View) -> Fact:
     transfer, stray, owner = intrusion.transfer, intrusion.stray, intrusion.owner_went_on
     end = owner.time if owner is not None else stray.time + view.window(transfer.server)
     expected = _block_after(intrusion.pending)
-    for event in _after(transfer, stray):
+    for event in events_after(transfer, stray):
         early = event.time < end and event.sender is Sender.SERVER
         if early and isinstance(event.packet, Data) and event.packet.block == expected:
             to = "the owner" if event.destination == transfer.client else "the stranger"
@@ -302,92 +163,8 @@ def both_are_whole(pair: tuple[Transfer, Transfer], view: View) -> Fact:
     return _contents(transfer, view, other.request_frames[0], transfer.request_frames[0])
 
 
-def one_block_is_sent(repeat: Repeat, view: View) -> Fact:
-    """Exactly one copy of the next block, and nothing beyond it, until the client acknowledges it."""
-    transfer = repeat.transfer
-    acknowledged = cast("Ack", repeat.first.packet).block
-    following = (acknowledged + 1) & 0xFFFF
-    timer = view.retransmission_timer(transfer.server)
-    span = _PROVOKED if timer is None else min(_PROVOKED, timer // 2)
-    end = min(repeat.until, repeat.second.time + span)
-    sent = [
-        event
-        for event in _after(transfer, repeat.first)
-        if event.sender is Sender.SERVER and event.time <= end and isinstance(event.packet, Data)
-    ]
-    copies = [e for e in sent if cast("Data", e.packet).block == following]
-    beyond = [e for e in sent if cast("Data", e.packet).block == (following + 1) & 0xFFFF]
-    frames = (repeat.first.frame, repeat.second.frame)
-    if len(copies) > 1:
-        return broken(f"{len(copies)} copies of a block for two acknowledgments", *frames, *(e.frame for e in copies))
-    if beyond:
-        return broken("the second acknowledgment of a block drew the block after next", *frames, beyond[0].frame)
-    if not copies:
-        return unclear("the next block never came", *frames)
-    gap = view.unwatched(transfer.client, repeat.first.time, end)
-    if gap is None and end - repeat.second.time < min(span, SECOND // 20):
-        gap = "the client went on too soon to tell"
-    if gap is not None:
-        return unclear(f"one block came, but {gap}", *frames, copies[0].frame)
-    return kept("one block for two acknowledgments", *frames, copies[0].frame)
-
-
-# -- helpers ----------------------------------------------------------------------------------------------------------
-
-
-def describe(packet: tftp.Packet) -> str:
-    """A packet in a few words."""
-    match packet:
-        case Data(block=block):
-            return f"DATA {block}"
-        case Ack(block=block):
-            return f"ACK {block}"
-        case Error(code=code):
-            return f"ERROR {code}"
-        case Oack():
-            return "OACK"
-        case Request(opcode=opcode):
-            return opcode.name
-        case Malformed(opcode=opcode):
-            return f"a malformed packet (opcode {opcode})"
-
-
-def _first_reply(transfer: Transfer) -> Event | None:
-    return next((e for e in transfer.of(Sender.SERVER) if e.destination == transfer.client), None)
-
-
-def _after(transfer: Transfer, event: Event) -> Iterator[Event]:
-    """The events that follow one (several datagrams may share a time stamp, so the order counts)."""
-    events = iter(transfer.events)
-    for earlier in events:
-        if earlier is event:
-            break
-    return events
-
-
-def _is_closed(transfer: Transfer, event: Event) -> bool:
-    if transfer.error is not None and transfer.error.time <= event.time:
-        return True
-    last = transfer.content.last_block
-    if last is None:
-        return False
-    acked = (
-        e.time for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack) and e.packet.block == last & 0xFFFF
-    )
-    return any(time <= event.time for time in acked)
-
-
 def _block_after(pending: Event) -> int:
     return (pending.packet.block + 1) & 0xFFFF if isinstance(pending.packet, Data) else 1
-
-
-def _is_last(transfer: Transfer, pending: Event) -> bool:
-    return isinstance(pending.packet, Data) and pending.packet.length < transfer.block_size
-
-
-def _is_last_block(transfer: Transfer, packet: tftp.Packet) -> bool:
-    last = transfer.content.last_block
-    return isinstance(packet, Ack) and last is not None and packet.block == last & 0xFFFF
 
 
 def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
@@ -548,22 +325,5 @@ RULES: tuple[AnyRule, ...] = (
         expected=("each of the parallel reads gives its file",),
         lacking="a file of at least two blocks would be needed, read twice at the same time",
         assumes="nothing: each transfer is judged by its own contents",
-    ),
-    Rule(
-        Requirement(
-            "TFTP-1123-SAS-01",
-            "RFC 1123",
-            "4.2.3.1",
-            Level.MUST_NOT,
-            Role.TFTP,
-            "A second acknowledgment of the same block draws no second copy of the next block.",
-            clients="All on a path that delays: every block is then sent twice until the end of the file.",
-        ),
-        Kind.OBLIGATION,
-        Scope.SESSION,
-        when=repeated_acknowledgments,
-        then=one_block_is_sent,
-        expected=("one copy of the next block", "one copy, and another when its timer runs out"),
-        lacking="a file of at least three blocks would be needed",
     ),
 )

@@ -1,0 +1,32 @@
+# Each target does all of its own set-up: virtual environment, pip, and apt where that may be used.
+
+PY := .venv/bin/python
+
+.PHONY: demo test test-shared check bench fuzz clean
+
+demo: .venv/.runs
+	.venv/bin/pxeconform demo
+
+test: .venv/.tests
+	$(PY) -m pytest tests -m "not shared"
+
+# Tests on the lab captures; PXECONFORM_SHARED names the folder that holds `captures/`.
+test-shared: .venv/.tests
+	PXECONFORM_SHARED="$${PXECONFORM_SHARED:-../shared}" $(PY) -m pytest tests/shared -m shared
+
+check: .venv/.tests
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy --strict
+
+bench: .venv/.tests
+	$(PY) -m tests.bench.decode
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
+
+.venv/.runs: pyproject.toml constraints.txt scripts/setup
+	sh scripts/setup run
+
+.venv/.tests: pyproject.toml constraints.txt scripts/setup
+	sh scripts/setup test

@@ -1,0 +1,192 @@
+"""When the rules for TFTP transfers bite: the occasions that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from pxeconform.protocol import tftp
+from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Request
+from pxeconform.registry.tftp_codes import Opcode
+from pxeconform.requirements.view import SECOND, View
+from pxeconform.sessions.transfers import Event, Sender, Transfer
+
+
+def answered(view: View) -> Iterator[Transfer]:
+    """A request was answered from some port."""
+    return (transfer for transfer in view.transfers if first_reply(transfer) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A request and where the first thing that came of it went."""
+
+    transfer: Transfer
+    frame: int
+    destination: tuple[str, int]
+
+
+def replies(view: View) -> Iterator[Reply]:
+    """A request was answered: at the port that it came from, or at another port of the same host."""
+    for transfer in view.transfers:
+        reply = first_reply(transfer)
+        if reply is not None:
+            yield Reply(transfer, reply.frame, reply.destination)
+            continue
+        for stray in view.sessions.orphans:
+            # The same two hosts, soon after, nobody else asked: whoever answered so answered this request.
+            same_hosts = (stray.source, stray.destination) == (transfer.server, transfer.client[0])
+            soon = 0 <= stray.time - transfer.started <= 2 * SECOND
+            if same_hosts and soon and view.scenario_of(stray.frame) == transfer.events[0].scenario:
+                yield Reply(transfer, stray.frame, stray.receiver)
+                break
+
+
+def successive(view: View) -> Iterator[tuple[Transfer, Transfer]]:
+    """Two transfers of one server follow each other, each answered from an identifier that the server chose."""
+    last: dict[str, Transfer] = {}
+    for transfer in view.transfers:
+        if transfer.server_port in (None, transfer.request_port):
+            continue
+        if transfer.server in last:
+            yield last[transfer.server], transfer
+        last[transfer.server] = transfer
+
+
+@dataclass(frozen=True, slots=True)
+class Intrusion:
+    """A stranger wrote to the server's identifier of a transfer that was under way."""
+
+    transfer: Transfer
+    stray: Event
+    pending: Event
+    """The server's packet that waits for the owner's acknowledgment."""
+    owner_went_on: Event | None
+    """The owner's next packet, after the stranger's."""
+
+
+def intrusions(view: View) -> Sequence[Intrusion]:
+    """A datagram came to a live transfer from a port that is not the client's identifier."""
+    return cast("Sequence[Intrusion]", view.memo(_intrusions))
+
+
+def _intrusions(view: View) -> list[Intrusion]:
+    found = []
+    for transfer in view.transfers:
+        if transfer.server_port in (None, transfer.request_port):
+            continue
+        pending: Event | None = None
+        for at, event in enumerate(transfer.events):
+            if event.sender is Sender.SERVER and event.destination == transfer.client:
+                pending = event if isinstance(event.packet, Data | Oack) else None
+            legal = isinstance(event.packet, Ack | Data | Oack)
+            if event.sender is not Sender.STRANGER or not legal or pending is None or is_closed(transfer, event):
+                continue
+            later = transfer.events[at + 1 :]
+            owner = next((e for e in later if e.sender is Sender.CLIENT), None)
+            found.append(Intrusion(transfer, event, pending, owner))
+    return found
+
+
+def foreign_acknowledgments(view: View) -> Iterator[Intrusion]:
+    """The stranger acknowledged the very block that waits for the owner's acknowledgment, one block at a time."""
+    for intrusion in intrusions(view):
+        stray, pending = intrusion.stray.packet, intrusion.pending.packet
+        expected = pending.block if isinstance(pending, Data) else 0
+        if isinstance(stray, Ack) and stray.block == expected and intrusion.transfer.window_size == 1:
+            yield intrusion
+
+
+def owner_went_on(view: View) -> Iterator[Intrusion]:
+    """After the stranger's datagram the owner acknowledged the block that was pending, and it was not the last."""
+    for intrusion in intrusions(view):
+        owner, pending = intrusion.owner_went_on, intrusion.pending.packet
+        expected = pending.block if isinstance(pending, Data) else 0
+        went_on = owner is not None and isinstance(owner.packet, Ack) and owner.packet.block == expected
+        if went_on and not is_last(intrusion.transfer, intrusion.pending):
+            yield intrusion
+
+
+def duplicated_requests(view: View) -> Iterator[Transfer]:
+    """One request came twice from one port, and the client then kept to one transfer until it ended."""
+    for transfer in view.transfers:
+        went_on = any(isinstance(e.packet, Ack) and e.packet.block for e in transfer.of(Sender.CLIENT))
+        if len(transfer.request_frames) > 1 and transfer.request.opcode is Opcode.RRQ and transfer.answered and went_on:
+            yield transfer
+
+
+def parallel_reads(view: View) -> Iterator[tuple[Transfer, Transfer]]:
+    """A read that was under way while another one of the same server, from another port, moved data."""
+    under_way: list[Transfer] = []
+    paired: set[int] = set()
+    for transfer in sorted(view.transfers, key=lambda t: t.started):
+        if transfer.direction != "read" or transfer.data_packets < 2:
+            continue
+        under_way = [t for t in under_way if t.ended > transfer.started]
+        for other in under_way:
+            if other.server == transfer.server and other.client != transfer.client:
+                yield transfer, other
+                if id(other) not in paired:
+                    yield other, transfer
+                paired |= {id(other), id(transfer)}
+                break
+        under_way.append(transfer)
+
+
+# -- what may be said of an event ---------------------------------------------------------------------------------------
+
+
+def describe(packet: tftp.Packet) -> str:
+    """A packet in a few words."""
+    match packet:
+        case Data(block=block):
+            return f"DATA {block}"
+        case Ack(block=block):
+            return f"ACK {block}"
+        case Error(code=code):
+            return f"ERROR {code}"
+        case Oack():
+            return "OACK"
+        case Request(opcode=opcode):
+            return opcode.name
+        case Malformed(opcode=opcode):
+            return f"a malformed packet (opcode {opcode})"
+
+
+def first_reply(transfer: Transfer) -> Event | None:
+    """The first packet that came back to the client."""
+    return next((e for e in transfer.of(Sender.SERVER) if e.destination == transfer.client), None)
+
+
+def events_after(transfer: Transfer, event: Event) -> Iterator[Event]:
+    """The events that follow one (several datagrams may share a time stamp, so the order counts)."""
+    events = iter(transfer.events)
+    for earlier in events:
+        if earlier is event:
+            break
+    return events
+
+
+def is_closed(transfer: Transfer, event: Event) -> bool:
+    """The transfer had ended, by an ERROR or by its last acknowledgment, when an event came."""
+    if transfer.error is not None and transfer.error.time <= event.time:
+        return True
+    last = transfer.content.last_block
+    if last is None:
+        return False
+    acked = (
+        e.time for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack) and e.packet.block == last & 0xFFFF
+    )
+    return any(time <= event.time for time in acked)
+
+
+def is_last(transfer: Transfer, pending: Event) -> bool:
+    """The pending block is the last one: it is shorter than the block size."""
+    return isinstance(pending.packet, Data) and pending.packet.length < transfer.block_size
+
+
+def is_last_block(transfer: Transfer, packet: tftp.Packet) -> bool:
+    """The packet acknowledges the last block."""
+    last = transfer.content.last_block
+    return isinstance(packet, Ack) and last is not None and packet.block == last & 0xFFFF
