@@ -28,6 +28,15 @@ class Neighbours:
     _asked: dict[str, list[Datagram]] = field(default_factory=lambda: defaultdict(list))
     _answered: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
 
+    def asked_between(self, since: int, until: int, target: str | None) -> bool:
+        """Somebody looked for an address then: a server that does so got the client's DISCOVER."""
+        return any(
+            since <= datagram.time <= until
+            for asked in self._asked.values()
+            for datagram in asked
+            if target is None or datagram.destination == target
+        )
+
     def unanswered(self, client: str, since: int, until: int) -> list[Unanswered]:
         """Addresses that `client` asked for between two times (ns) without any reply, in the order of asking."""
         asked: dict[str, list[Datagram]] = {}

@@ -1,0 +1,86 @@
+"""What a diagnosis is, and the shape of the rules that make one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from pxeconform.registry.screen_codes import CAUSE_CODES, CauseCodes, Severity
+
+Confidence = Literal["certain", "likely", "possible"]
+"""certain = the packets say so; likely = it explains them best; possible = something else explains them as well."""
+
+MOST_FRAMES = 50
+"""Frames that one diagnosis names at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """One cause with what the screen showed, in whose words, and what to do about it."""
+
+    cause: str
+    severity: Severity
+    codes: CauseCodes
+    summary: str
+    advice: str
+    confidence: Confidence
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """What a rule saw. `codes`, `severity` and `confidence` stand where they differ from the usual."""
+
+    summary: str
+    frames: tuple[int, ...] = ()
+    confidence: Confidence = "certain"
+    codes: CauseCodes | None = None
+    severity: Severity | None = None
+
+
+Case = TypeVar("Case")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[Case]):
+    """A cause, how it looks on the wire, and the advice for it.
+
+    `advice` and `display_filter` are templates: `{mac}`, `{client}`, `{server}`, `{proxy}` and `{boot_server}`, `{port}`
+    are filled in from the case, with what is not known as `?` and filters without it left out.
+    """
+
+    cause: str
+    severity: Severity
+    look: Callable[[Case], Symptom | None]
+    advice: str
+    display_filter: str
+
+
+def apply(rule: Rule[Case], case: Case, names: dict[str, str]) -> Diagnosis | None:
+    """The diagnosis that a rule makes of a case, or `None`."""
+    symptom = rule.look(case)
+    if symptom is None:
+        return None
+    return Diagnosis(
+        rule.cause,
+        symptom.severity or rule.severity,
+        symptom.codes or CAUSE_CODES[rule.cause],
+        symptom.summary,
+        f"{rule.advice.format_map(names)} Wireshark: {filled(rule.display_filter, names)}",
+        symptom.confidence,
+        spread(symptom.frames),
+    )
+
+
+def filled(template: str, names: dict[str, str]) -> str:
+    """A display filter with its names filled in; terms joined by `&&` that need an unknown one are left out."""
+    terms = [term for term in template.split(" && ") if not any(f"{{{n}}}" in term and v == "?" for n, v in names.items())]
+    return " && ".join(terms).format_map(names) or "frame"
+
+
+def spread(frames: Iterable[int]) -> tuple[int, ...]:
+    """Frames in order, without repetition; of very many the first and the last."""
+    found = sorted(set(frames))
+    half = MOST_FRAMES // 2
+    return tuple(found if len(found) <= MOST_FRAMES else found[:half] + found[-half:])

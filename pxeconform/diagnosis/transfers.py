@@ -1,0 +1,333 @@
+"""What is wrong with a TFTP transfer by itself, whoever it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pxeconform.diagnosis.model import Diagnosis, Rule, Symptom, apply
+from pxeconform.protocol.tftp import DEFAULT_BLOCK_SIZE, LAST_BLOCK_NUMBER, Ack, Data, Error, Oack, Request
+from pxeconform.registry.screen_codes import INTEL_CODES, CauseCodes
+from pxeconform.registry.tftp_codes import ErrorCode
+from pxeconform.sessions.evidence import refused_options
+from pxeconform.sessions.transfers import Event, Outcome, Sender, Transfer
+
+_UNREACHABLE = 3
+_LARGEST_UNFRAGMENTED = 1468
+"""Octets of a block that still fit into one Ethernet frame: 1500 less IP, UDP and TFTP headers."""
+
+_FEW = 3
+_NOISE = 0.01
+"""Repeated blocks that say nothing: fewer than a few, or less than one in a hundred."""
+
+_NEAR_WRAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCase:
+    """A transfer with how it ended, knowing what its client did next."""
+
+    transfer: Transfer
+    outcome: Outcome
+
+    @property
+    def ended_by_server(self) -> Error | None:
+        """The ERROR of the server that ended it."""
+        error = self.transfer.error
+        if error is None or error.sender is not Sender.SERVER or not isinstance(error.packet, Error):
+            return None
+        return error.packet
+
+    @property
+    def stalled(self) -> bool:
+        """It just stopped."""
+        return self.outcome is Outcome.STALLED
+
+
+def repeated_blocks(transfer: Transfer) -> int:
+    """DATA packets that came again, without those that a mirror port copied."""
+    return max(transfer.content.retransmitted - transfer.mirrored, 0)
+
+
+def _last_of(transfer: Transfer, sender: Sender) -> Event | None:
+    return next((event for event in reversed(transfer.events) if event.sender is sender), None)
+
+
+def _unreachable(case: TransferCase) -> Symptom | None:
+    transfer = case.transfer
+    errors = [d for d in transfer.unreachable if d.code is not None and d.code[0] == _UNREACHABLE]
+    of_request = [d for d in errors if d.destination_port == transfer.request_port]
+    if transfer.answered or not of_request:
+        return None
+    text = f"{of_request[0].reporter} answers the request for {transfer.file} with ICMP unreachable"
+    return Symptom(text, (*transfer.request_frames, *(d.frame for d in of_request)))
+
+
+def _error(case: TransferCase, *codes: int) -> Symptom | None:
+    packet = case.ended_by_server
+    if packet is None or packet.code not in codes:
+        return None
+    transfer = case.transfer
+    event = transfer.error
+    said = f": {packet.text!r}" if packet.text else ""
+    frames = (*transfer.request_frames, *((event.frame,) if event is not None else ()))
+    return Symptom(f"{transfer.server} answers the request for {transfer.file} with ERROR {packet.code}{said}", frames)
+
+
+def _not_found(case: TransferCase) -> Symptom | None:
+    return _error(case, ErrorCode.FILE_NOT_FOUND)
+
+
+def _access(case: TransferCase) -> Symptom | None:
+    return _error(case, ErrorCode.ACCESS_VIOLATION)
+
+
+def _other_error(case: TransferCase) -> Symptom | None:
+    packet = case.ended_by_server
+    if packet is None or packet.code in (ErrorCode.FILE_NOT_FOUND, ErrorCode.ACCESS_VIOLATION):
+        return None
+    symptom = _error(case, packet.code)
+    intel = f"PXE-T{packet.code:02d}"
+    if symptom is None or intel not in INTEL_CODES:
+        return symptom
+    return Symptom(symptom.summary, symptom.frames, codes=CauseCodes(intel, "PXE-E23", None))
+
+
+def _client_error(case: TransferCase) -> Symptom | None:
+    error = case.transfer.error
+    if case.outcome is not Outcome.ABORTED_BY_CLIENT or error is None or refused_options(case.transfer):
+        return None
+    packet = error.packet
+    said = f"{packet.code} {packet.text!r}" if isinstance(packet, Error) else ""
+    return Symptom(f"the client ended the transfer of {case.transfer.file} with ERROR {said}", (error.frame,))
+
+
+def _options(case: TransferCase) -> Symptom | None:
+    transfer = case.transfer
+    if case.outcome is not Outcome.ABORTED_BY_CLIENT or not refused_options(transfer) or transfer.error is None:
+        return None
+    oack = [event.frame for event in transfer.of(Sender.SERVER) if isinstance(event.packet, Oack)]
+    text = f"the client rejects the options that {transfer.server} acknowledged for {transfer.file}"
+    return Symptom(text, (*transfer.request_frames, *oack, transfer.error.frame))
+
+
+def _silent(case: TransferCase) -> Symptom | None:
+    transfer = case.transfer
+    if not case.stalled or any(True for _ in transfer.of(Sender.SERVER)):
+        return None
+    tries = len(transfer.request_frames)
+    text = f"{tries} requests for {transfer.file} to {transfer.server} brought no answer"
+    return Symptom(text, tuple(transfer.request_frames), "likely")
+
+
+def _data_port(case: TransferCase) -> Symptom | None:
+    """Replies from the new port are in the trace, yet the client repeats its request as if it saw none."""
+    transfer = case.transfer
+    reply = next(iter(transfer.of(Sender.SERVER)), None)
+    if not case.stalled or reply is None or transfer.last_acked >= 0 or reply.source[1] == transfer.request_port:
+        return None
+    if any(isinstance(event.packet, Ack | Error) for event in transfer.of(Sender.CLIENT)):
+        return None
+    again = [e for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Request) and e.time > reply.time]
+    if not again:
+        return None
+    text = f"{transfer.server} answers from port {reply.source[1]}, and the client repeats its request for {transfer.file}"
+    return Symptom(text, (*transfer.request_frames, reply.frame), "likely")
+
+
+def _wrap(case: TransferCase) -> Symptom | None:
+    content = case.transfer.content
+    near = abs(content.highest - LAST_BLOCK_NUMBER) <= _NEAR_WRAP
+    if case.outcome is Outcome.COMPLETE or case.outcome is Outcome.INCOMPLETE_CAPTURE or not near:
+        return None
+    return Symptom(f"the transfer of {case.transfer.file} ends where the block number wraps", _ends(case), "likely")
+
+
+def _fragments(case: TransferCase) -> Symptom | None:
+    transfer = case.transfer
+    if not case.stalled or transfer.block_size <= _LARGEST_UNFRAGMENTED or transfer.last_acked > 0:
+        return None
+    if transfer.last_acked < 0:
+        return None
+    text = f"blocks of {transfer.block_size} octets need IP fragments, and the first never reaches the client"
+    return Symptom(text, _ends(case), "likely")
+
+
+def _black_hole(case: TransferCase) -> Symptom | None:
+    """Requests, OACK and ACK pass; the first DATA of full size is sent again and again, and never acknowledged."""
+    transfer = case.transfer
+    if not case.stalled or transfer.last_acked > 0 or transfer.block_size <= DEFAULT_BLOCK_SIZE:
+        return None
+    full = [e for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Data) and e.packet.length == transfer.block_size]
+    alive = [e for e in transfer.of(Sender.CLIENT) if full and e.time > full[0].time]
+    if len(full) < 2 or not alive:
+        return None
+    text = f"blocks of {transfer.block_size} octets are sent again and again and never acknowledged, small packets pass"
+    return Symptom(text, tuple(event.frame for event in (*full, *alive)), "likely")
+
+
+def _vanished(case: TransferCase) -> Symptom | None:
+    """The server goes on repeating, the client says nothing any more."""
+    transfer = case.transfer
+    if not case.stalled or transfer.last_acked < 0 or not transfer.data_packets:
+        return None
+    last = _last_of(transfer, Sender.CLIENT)
+    after = [e for e in transfer.of(Sender.SERVER) if last is not None and e.time > last.time]
+    blocks = [e.packet.block for e in after if isinstance(e.packet, Data)]
+    closed = [d for d in transfer.unreachable if last is not None and d.time >= last.time and d.source == transfer.server]
+    repeats = len(blocks) - len(set(blocks))
+    if repeats < 2 and not closed:
+        return None
+    text = f"the client says nothing after block {max(transfer.last_acked, 0)} of {transfer.file}, the server goes on"
+    return Symptom(text, (*_ends(case), *(e.frame for e in after), *(d.frame for d in closed)), "likely")
+
+
+def _stalled(case: TransferCase) -> Symptom | None:
+    transfer = case.transfer
+    if not case.stalled or not any(True for _ in transfer.of(Sender.SERVER)):
+        return None
+    for other in (_data_port, _wrap, _fragments, _black_hole, _vanished):
+        if other(case) is not None:
+            return None
+    last = _last_of(transfer, Sender.SERVER)
+    text = f"{transfer.server} sends nothing more after block {transfer.content.highest} of {transfer.file}"
+    return Symptom(text, (*_ends(case), *((last.frame,) if last is not None else ())))
+
+
+def _loss(case: TransferCase) -> Symptom | None:
+    transfer = case.transfer
+    again, blocks = repeated_blocks(transfer), transfer.content.blocks
+    if again < _FEW or again < blocks * _NOISE or case.outcome is not Outcome.COMPLETE:
+        return None
+    seconds = (transfer.ended - transfer.started) / 1e9
+    text = f"{again} of {blocks} blocks of {transfer.file} had to be sent again; it took {seconds:.1f} s"
+    return Symptom(text, _ends(case))
+
+
+def _cut(case: TransferCase) -> Symptom | None:
+    if case.outcome is not Outcome.INCOMPLETE_CAPTURE:
+        return None
+    return Symptom(f"the capture ends within the transfer of {case.transfer.file}", _ends(case))
+
+
+def _ends(case: TransferCase) -> tuple[int, ...]:
+    events = case.transfer.events
+    return (events[0].frame, events[-1].frame)
+
+
+_PORT = "udp.port == {port}"
+
+TRANSFER_RULES: tuple[Rule[TransferCase], ...] = (
+    Rule(
+        "tftp-unreachable",
+        "fatal",
+        _unreachable,
+        "Start the TFTP service on {server}, let port 69 through its firewall, or correct the next-server address.",
+        "icmp.type == 3 && ip.addr == {client}",
+    ),
+    Rule(
+        "tftp-file-not-found",
+        "fatal",
+        _not_found,
+        "Compare the boot file's name in the DHCP configuration with the server's folder: case, path, spelling.",
+        "tftp && ip.addr == {client}",
+    ),
+    Rule(
+        "tftp-access-violation",
+        "fatal",
+        _access,
+        "Make the file readable for the TFTP service, and check its chroot and the path (leading slash, ..).",
+        "tftp && ip.addr == {client}",
+    ),
+    Rule(
+        "tftp-error",
+        "fatal",
+        _other_error,
+        "Read the server's message and its log at that time.",
+        "tftp.opcode == 5 && ip.addr == {client}",
+    ),
+    Rule(
+        "tftp-option-refused",
+        "fatal",
+        _options,
+        "Look at the OACK: it must answer only what was asked, with no larger values. Turn TFTP options off to try.",
+        "tftp && ip.addr == {client}",
+    ),
+    Rule(
+        "tftp-error",
+        "fatal",
+        _client_error,
+        "The client gave up by itself: look at its screen, and at the packet just before.",
+        "tftp.opcode == 5 && ip.addr == {client}",
+    ),
+    Rule(
+        "tftp-silent",
+        "fatal",
+        _silent,
+        "Check that a TFTP service listens on {server} port 69 and that no firewall drops requests or replies.",
+        f"ip.addr == {{client}} && {_PORT}",
+    ),
+    Rule(
+        "tftp-data-port-blocked",
+        "fatal",
+        _data_port,
+        "Let replies from any port of {server} through (connection tracking helper for TFTP), or use a single-port server.",
+        f"ip.addr == {{client}} && {_PORT}",
+    ),
+    Rule(
+        "block-wrap-disagreement",
+        "fatal",
+        _wrap,
+        "Raise blksize or make the file smaller than 65535 blocks; client and server disagree on what follows 65535.",
+        f"tftp && {_PORT}",
+    ),
+    Rule(
+        "fragments-lost",
+        "fatal",
+        _fragments,
+        "Keep blksize at 1468 or below, or find what drops IP fragments on the way.",
+        "ip.flags.mf == 1 || ip.frag_offset > 0",
+    ),
+    Rule(
+        "mtu-black-hole",
+        "fatal",
+        _black_hole,
+        "Lower blksize (512 to try), and look for a tunnel or a link with a smaller MTU between {server} and the client.",
+        f"tftp && {_PORT}",
+    ),
+    Rule(
+        "client-vanished",
+        "fatal",
+        _vanished,
+        "Look at the client: power, cable, a crash, a user's key; the server did its part.",
+        f"tftp && {_PORT}",
+    ),
+    Rule(
+        "tftp-stalled",
+        "fatal",
+        _stalled,
+        "Look at the TFTP service on {server} and at its log at that time; then at the path from it to the client.",
+        f"tftp && {_PORT}",
+    ),
+    Rule(
+        "packet-loss",
+        "warning",
+        _loss,
+        "Look for loss on the path (duplex, cable, overload); a server that waits a second for each lost block is slow.",
+        f"tftp && {_PORT}",
+    ),
+    Rule(
+        "capture-incomplete",
+        "info",
+        _cut,
+        "Capture again until the client has stopped for a minute.",
+        f"tftp && {_PORT}",
+    ),
+)
+
+
+def diagnose_transfer(case: TransferCase) -> tuple[Diagnosis, ...]:
+    """What is wrong with a transfer, worst first."""
+    transfer = case.transfer
+    names = {"client": transfer.client[0], "server": transfer.server, "port": str(transfer.client[1])}
+    found = [d for rule in TRANSFER_RULES if (d := apply(rule, case, names)) is not None]
+    return tuple(found)

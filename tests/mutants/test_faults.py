@@ -1,0 +1,58 @@
+"""Each faulty server is convicted of its fault, and of nothing else; the sound one is acquitted of everything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pxeconform.requirements.catalogue import RULES
+from pxeconform.server.service import PxeServer
+from tests.mutants import arena
+from tests.mutants.faults import FAULTS, Fault
+
+NO_CREDENTIALS = "PXE-21-BIS-11"
+"""Silence is owed only by a server that has no credentials."""
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_the_fault_alone_is_convicted(fault: Fault, tmp_path: Path) -> None:
+    server = fault.make(fault.config(arena.sound_config()))
+    match = arena.run(tmp_path / "run", server, requirements=(fault.requirement,), claims=fault.claims())
+    assert match.convicted() == fault.guilty
+    broken = {v.requirement: v.reason for v in match.results.verdicts if v.verdict == "error"}
+    assert not broken
+    verdict = match.verdicts[fault.requirement]
+    assert fault.told in verdict.observed
+    assert verdict.violations > 0
+    assert verdict.frames
+    binding = {v.requirement for v in match.results.verdicts if v.level in ("MUST", "MUST NOT")}
+    if fault.guilty & binding:
+        assert match.results.exit_code == 1
+
+
+def test_every_rule_has_a_fault() -> None:
+    assert {fault.requirement for fault in FAULTS} == {rule.requirement.id for rule in RULES}
+
+
+def test_names_are_unique() -> None:
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+def test_the_sound_server_is_acquitted(tmp_path: Path) -> None:
+    match = arena.run(tmp_path / "run", PxeServer(arena.sound_config()))
+    words = {requirement: verdict.verdict for requirement, verdict in match.verdicts.items()}
+    assert words == dict.fromkeys(arena.ALL, "pass") | {NO_CREDENTIALS: "not_exercised"}
+    assert all(v.exercised and not v.violations for v in match.results.verdicts if v.verdict == "pass")
+    assert match.results.exit_code == 0
+
+
+def test_a_sound_server_without_credentials_is_acquitted(tmp_path: Path) -> None:
+    server = PxeServer(arena.without_credentials(arena.sound_config()))
+    match = arena.run(
+        tmp_path / "run", server, requirements=(NO_CREDENTIALS,), claims=arena.claims_without_credentials()
+    )
+    words = {v.verdict for r, v in match.verdicts.items() if "-BIS-" in r and r != NO_CREDENTIALS}
+    assert words <= {"not_supported", "not_exercised"}
+    assert match.verdicts[NO_CREDENTIALS].verdict == "pass"
+    assert match.results.exit_code == 0
