@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pxeconform.registry.ports import Port
 from pxeconform.requirements.ledger import Claims, KnownFile, ScenarioRecord, Target
+from pxeconform.runner.endpoint import local_address
 from pxeconform.runner.engine import Plan, Run, TargetError
 from pxeconform.runner.folder import EVIDENCE, Results, judge_folder
 from pxeconform.runner.ics import IcsError, check_sha256, load_ics
@@ -151,6 +153,13 @@ def _address(target: str) -> str:
         raise TargetError(f"{target} is a broadcast address; a run speaks to one server")
     if address.is_unspecified or address.is_reserved:
         raise TargetError(f"{target} is the address of no host")
+    try:
+        # The kernel knows the broadcast addresses of its networks, and lets nobody speak to them unawares.
+        local_address((str(address), Port.TFTP))
+    except PermissionError as error:
+        raise TargetError(f"{target} is a broadcast address; a run speaks to one server") from error
+    except OSError as error:
+        raise TargetError(f"{target} cannot be reached from this machine: {error.strerror or error}") from error
     return str(address)
 
 

@@ -99,7 +99,9 @@ def _only_offered_file(event: DhcpEvent) -> bool:
 def _empty_answer(case: BootCase) -> tuple[DhcpEvent, ...] | None:
     """Replies on port 4011 that neither name a file nor lead anywhere else by their tags."""
     replies = case.boot.evidence.of(Role.PROXY_REPLY)
-    empty = [e for e in replies if lead_of(e.message) is Lead.PROXY or (not e.message.is_pxe and not e.message.boot_file)]
+    empty = [
+        e for e in replies if lead_of(e.message) is Lead.PROXY or (not e.message.is_pxe and not e.message.boot_file)
+    ]
     return replies if replies and len(empty) == len(replies) and case.boot.evidence.download is None else None
 
 
@@ -110,7 +112,9 @@ def _proxy_silent(case: BootCase) -> Symptom | None:
     server = requests[0].destination[0] if requests else "the proxy"
     empty = _empty_answer(case)
     if empty is not None and case.failed_at(_STEP_DOWNLOAD):
-        return Symptom(f"{server} answers on port 4011 with nothing to boot", tuple(e.frame for e in (*requests, *empty)))
+        return Symptom(
+            f"{server} answers on port 4011 with nothing to boot", tuple(e.frame for e in (*requests, *empty))
+        )
     if replies or not requests:
         return None
     icmp = found.icmp_about_port_4011()
@@ -131,7 +135,9 @@ def _boot_server_silent(case: BootCase) -> Symptom | None:
     requests = found.of(Role.ITEM_REQUEST)
     to = ", ".join(sorted({event.destination[0] for event in requests}))
     icmp = found.icmp_about_port_4011()
-    text = f"{len(requests)} boot server requests to {to} brought no answer" + (", but ICMP unreachable" if icmp else "")
+    text = f"{len(requests)} boot server requests to {to} brought no answer" + (
+        ", but ICMP unreachable" if icmp else ""
+    )
     frames = tuple(event.frame for event in requests) + tuple(datagram.frame for datagram in icmp)
     code = CAUSE_CODES["boot-server-silent"]
     return Symptom(text, frames, codes=code)

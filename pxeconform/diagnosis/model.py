@@ -75,7 +75,9 @@ def apply(rule: Rule[Case], case: Case, names: dict[str, str]) -> Diagnosis | No
 
 def filled(template: str, names: dict[str, str]) -> str:
     """A display filter with its names filled in; terms joined by `&&` that need an unknown one are left out."""
-    terms = [term for term in template.split(" && ") if not any(f"{{{n}}}" in term and v == "?" for n, v in names.items())]
+    terms = [
+        term for term in template.split(" && ") if not any(f"{{{n}}}" in term and v == "?" for n, v in names.items())
+    ]
     return " && ".join(terms).format_map(names) or "frame"
 
 

@@ -88,7 +88,9 @@ def find_stall(boot: Boot) -> Stall | None:
     if boot.outcome is BootOutcome.BOOTED:
         return None
     wanting = [s for s in boot.steps if s.status is Status.FAILED] or [
-        s for s in boot.steps if s.status is Status.NOT_CAPTURED and not any(later.frames for later in boot.steps[s.number :])
+        s
+        for s in boot.steps
+        if s.status is Status.NOT_CAPTURED and not any(later.frames for later in boot.steps[s.number :])
     ]
     if not wanting:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pxeconform.diagnosis.model import Diagnosis, Rule, Symptom, apply
 from pxeconform.protocol.tftp import DEFAULT_BLOCK_SIZE, LAST_BLOCK_NUMBER, Ack, Data, Error, Oack, Request
@@ -130,7 +130,9 @@ def _data_port(case: TransferCase) -> Symptom | None:
     again = [e for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Request) and e.time > reply.time]
     if not again:
         return None
-    text = f"{transfer.server} answers from port {reply.source[1]}, and the client repeats its request for {transfer.file}"
+    text = (
+        f"{transfer.server} answers from port {reply.source[1]}, and the client repeats its request for {transfer.file}"
+    )
     return Symptom(text, (*transfer.request_frames, reply.frame), "likely")
 
 
@@ -157,7 +159,9 @@ def _black_hole(case: TransferCase) -> Symptom | None:
     transfer = case.transfer
     if not case.stalled or transfer.last_acked > 0 or transfer.block_size <= DEFAULT_BLOCK_SIZE:
         return None
-    full = [e for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Data) and e.packet.length == transfer.block_size]
+    full = [
+        e for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Data) and e.packet.length == transfer.block_size
+    ]
     alive = [e for e in transfer.of(Sender.CLIENT) if full and e.time > full[0].time]
     if len(full) < 2 or not alive:
         return None
@@ -173,7 +177,9 @@ def _vanished(case: TransferCase) -> Symptom | None:
     last = _last_of(transfer, Sender.CLIENT)
     after = [e for e in transfer.of(Sender.SERVER) if last is not None and e.time > last.time]
     blocks = [e.packet.block for e in after if isinstance(e.packet, Data)]
-    closed = [d for d in transfer.unreachable if last is not None and d.time >= last.time and d.source == transfer.server]
+    closed = [
+        d for d in transfer.unreachable if last is not None and d.time >= last.time and d.source == transfer.server
+    ]
     repeats = len(blocks) - len(set(blocks))
     if repeats < 2 and not closed:
         return None
@@ -325,9 +331,12 @@ TRANSFER_RULES: tuple[Rule[TransferCase], ...] = (
 )
 
 
-def diagnose_transfer(case: TransferCase) -> tuple[Diagnosis, ...]:
-    """What is wrong with a transfer, worst first."""
+def diagnose_transfer(case: TransferCase, *, harmless: bool = False) -> tuple[Diagnosis, ...]:
+    """What is wrong with a transfer, worst first.
+
+    `harmless` says that the boot went well without it: loaders look for files that need not be there.
+    """
     transfer = case.transfer
     names = {"client": transfer.client[0], "server": transfer.server, "port": str(transfer.client[1])}
     found = [d for rule in TRANSFER_RULES if (d := apply(rule, case, names)) is not None]
-    return tuple(found)
+    return tuple(replace(d, severity="info") if harmless and d.severity == "fatal" else d for d in found)

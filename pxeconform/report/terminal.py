@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from rich.padding import Padding
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from pxeconform.report import words
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _GLYPHS = {"good": "✔", "bad": "✘", "warn": "○", "quiet": "·"}
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "quiet": "dim"}
 _SUMMARY_LIMIT = 40
+_LONGEST = 2000
 _INDENT = 2
 _LABEL = 15
+_UNJUDGED = ("not_exercised", "not_supported", "skipped", "inconclusive")
 
 
 class _Page:
@@ -30,42 +32,38 @@ class _Page:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self.width = console.width
+        self.width = max(console.width, 40)
 
     def safe(self, value: object, limit: int | None = None) -> str:
         return for_terminal(value, self._console.encoding, limit)
 
     def fit(self, value: object, width: int) -> str:
-        """Exactly `width` cells, cut in the middle or filled up."""
-        from rich.cells import cell_len, set_cell_size
-
+        """Exactly `width` cells, without the middle or filled up."""
         text = self.safe(value)
         if cell_len(text) > width:
-            half = max(width - 3, 2)
-            tail = half // 3
-            text = f"{text[: half - tail]}...{text[len(text) - tail :]}"
+            tail = max(width - 3, 2) // 3
+            text = f"{text[: max(width - 3, 2) - tail]}...{text[len(text) - tail :]}"
         return set_cell_size(text, width)
 
     def blank(self) -> None:
         self._console.print()
 
-    def line(self, *parts: tuple[object, str] | str, indent: int = 0) -> None:
-        """One paragraph of (text, style) parts, wrapped at the console's width with the indent kept."""
+    def line(self, *parts: tuple[object, str] | str, indent: int = 0, hang: int = 0, lead: str = "") -> None:
+        """One paragraph of (text, style) parts; further lines are indented by `hang` more, the first begins so."""
         text = Text()
         for part in parts:
             value, style = (part, "") if isinstance(part, str) else part
-            text.append(self.safe(value), style)
-        self._console.print(Padding(text, (0, 0, 0, indent), expand=False), highlight=False)
+            text.append(self.safe(value, _LONGEST), style)
+        room = self.width - indent - hang
+        for at, wrapped in enumerate(text.wrap(self._console, room, overflow="fold", tab_size=4)):
+            wrapped.rstrip()
+            first = Text(" " * indent) + Text(lead, "dim")
+            margin = Text(" " * (indent + hang)) if at else first
+            self._console.print(margin + wrapped, soft_wrap=True, highlight=False)
 
     def field(self, label: str, value: object, style: str = "", *, indent: int = _INDENT, width: int = _LABEL) -> None:
         """A label, and a value that wraps beside it."""
-        from rich.table import Table
-
-        grid = Table.grid(padding=0)
-        grid.add_column(width=indent + width)
-        grid.add_column(overflow="fold")
-        grid.add_row(Text(f"{' ' * indent}{self.safe(label)}", "dim"), Text(self.safe(value), style))
-        self._console.print(grid, highlight=False)
+        self.line((value, style), indent=indent, hang=width, lead=f"{label:<{width}}")
 
     def title(self, text: str) -> None:
         self.blank()
@@ -73,12 +71,10 @@ class _Page:
 
     def rule(self, left: str, right: str, style: str) -> None:
         """A heading that spans the page."""
-        left, right = f"── {left} ", f" {right} ──"
-        if len(left) + len(right) + 4 > self.width:
-            left = f"{left[: max(self.width - len(right) - 8, 8)]}… "
-        fill = max(self.width - len(left) - len(right), 2)
+        right = f" {right} ──"
+        left = self.fit(left, min(cell_len(left), self.width - len(right) - 6))
         self.blank()
-        self.line((left + "─" * fill, "bold"), (right, style))
+        self.line((f"── {left} {'─' * (self.width - len(right) - cell_len(left) - 4)}", "bold"), (right, style))
 
     def state(self, state: str, table: Dict) -> tuple[str, str]:
         """Glyph and word, and the style."""
@@ -145,7 +141,7 @@ def boot_page(boot: Dict, transfers: Iterable[Dict], console: Console) -> None:
     """One boot in full: who and what, the nine steps, its transfers, and why it failed."""
     page = _Page(console)
     word, style = page.state(str(boot.get("outcome")), words.OUTCOME_WORDS)
-    page.rule(f"{boot.get('id', '')} {page.safe(words.client(boot), 40)}".strip(), word, style)
+    page.rule(f"{words.boot_name(boot.get('id'))}: {page.safe(words.client(boot), 40)}", word, style)
     page.field("UUID", boot.get("uuid") or "not announced")
     page.field("Client", words.architecture(boot))
     page.field("Address", f"{boot.get('client_ip') or 'none'}{' (IPv6)' if boot.get('family') == 'ipv6' else ''}")
@@ -155,7 +151,7 @@ def boot_page(boot: Dict, transfers: Iterable[Dict], console: Console) -> None:
     length = words.duration((ended - began) / 1e9) if began is not None and ended is not None else "–"
     page.field("Began", f"{words.utc(began)}, took {length}")
     if boot.get("parent") is not None:
-        page.field("Started by", f"{boot['parent']} (its boot file does DHCP again)")
+        page.field("Started by", f"{words.boot_name(boot['parent'])}, whose boot file does DHCP again")
     page.title("Steps")
     for step in boot.get("steps") or ():
         _step(page, step, began)
@@ -198,9 +194,7 @@ def _transfers(page: _Page, transfers: Sequence[Dict], limit: int = 30) -> None:
             f"{size}{time}{speed:>13}",
             indent=_INDENT,
         )
-        where = f"{transfer.get('protocol', '')} {transfer.get('server')}:{transfer.get('server_port')}"
-        line = ", ".join(filter(None, (where.strip(), words.transfer_notes(transfer))))
-        page.line((page.fit(line, page.width - 5).rstrip(), "dim"), indent=_INDENT + 2)
+        page.line((words.transfer_notes(transfer), "dim"), indent=_INDENT + 2, hang=2)
     if len(transfers) > limit:
         page.line((f"… and {words.counted(len(transfers) - limit, 'more transfer')}", "dim"), indent=_INDENT)
 
@@ -236,7 +230,7 @@ def _findings(page: _Page, broken: Sequence[Dict], limit: int = 20) -> None:
             indent=_INDENT,
         )
         frames = words.frame_list(finding.get("frames") or ())
-        page.line(f"{finding.get('summary') or ''}{f' ({frames})' if frames else ''}", indent=_INDENT + 2)
+        page.line(" ".join(filter(None, (finding.get("summary"), frames and f"({frames})"))), indent=_INDENT + 2)
     if len(broken) > limit:
         page.line((f"… and {len(broken) - limit} more", "dim"), indent=_INDENT)
 
@@ -245,47 +239,77 @@ def _findings(page: _Page, broken: Sequence[Dict], limit: int = 20) -> None:
 
 
 def verdict_table(results: Dict, console: Console) -> None:
-    """The verdicts of a run (the contract's dict), by role, and the sentence that it ends with."""
+    """The verdicts of a run (the contract's dict): a line each by role, what was violated, what could not be judged.
+
+    The last line is the sentence that the run ends with.
+    """
     page = _Page(console)
     verdicts: list[Dict] = list(results.get("verdicts") or ())
     width = max((len(str(v.get("requirement"))) for v in verdicts), default=0)
-    marked: dict[str, None] = {}
+    marks: dict[str, None] = {}
     for role, group in words.by_role(verdicts).items():
         page.title(f"{words.ROLE_NAMES.get(role, role)}: {words.breakdown(group)}")
         for verdict in group:
-            marked |= dict.fromkeys(_verdict(page, verdict, width))
+            marks |= dict.fromkeys(_verdict_line(page, verdict, width))
+    _unjudged(page, [v for v in verdicts if v.get("verdict") in _UNJUDGED])
+    for title, states in (("Broke", ("error",)), ("Not the same each time", ("flaky",)), ("Violated", ("fail",))):
+        shown = [v for v in verdicts if v.get("verdict") in states]
+        if shown:
+            page.title(f"{title}: {len(shown)}")
+        for verdict in shown:
+            _violation(page, verdict)
     page.blank()
-    if marked:
-        page.line((f"* {'; '.join(marked)}: see `pxeconform explain ID`", "dim"))
-    bad = any(v.get("verdict") in ("fail", "error") for v in verdicts)
-    page.line((words.verdict_summary(results), "bold red" if bad else "bold"))
+    if marks:
+        page.line((f"* {'; '.join(marks)}: see pxeconform explain ID", "dim"))
     if verdicts:
         page.line((words.breakdown(verdicts), "dim"))
+    bad = any(v.get("verdict") in ("fail", "error") for v in verdicts)
+    page.line((words.verdict_summary(results), "bold red" if bad else "bold"))
 
 
-def _verdict(page: _Page, verdict: Dict, width: int) -> tuple[str, ...]:
+def _verdict_line(page: _Page, verdict: Dict, width: int) -> tuple[str, ...]:
     """One verdict; returns the marks that its asterisk stands for."""
-    state = str(verdict.get("verdict"))
-    word, style = page.state(state, words.VERDICT_WORDS)
+    word, style = page.state(str(verdict.get("verdict")), words.VERDICT_WORDS)
     known = words.known(verdict)
     level = f"{verdict.get('level')}{'*' if known.marks else ''}"
-    times = words.times(verdict)
-    page.line(
-        (f"{word:<16}", style), f"{page.fit(verdict.get('requirement'), width)}  {level:<12}", times, indent=_INDENT
-    )
-    if state == "pass":
-        return known.marks
-    if state == "fail":
-        if known.text:
-            page.line(known.text, indent=_INDENT + 4)
-        page.field("expected", " / or ".join(map(str, verdict.get("expected") or ())) or "–", indent=6, width=10)
-        page.field("observed", verdict.get("observed") or verdict.get("reason") or "–", indent=6, width=10)
-    else:
-        page.field("because", verdict.get("reason") or "–", indent=6, width=10)
-    evidence: Dict = verdict.get("evidence") or {}
-    if frames := words.frame_list(evidence.get("frames") or ()):
-        page.field("see", f"{frames} of {evidence.get('capture') or 'the evidence'}", indent=6, width=10)
+    head = f"{page.fit(verdict.get('requirement'), width)}  {level:<12}{words.times(verdict)}"
+    room = page.width - _INDENT - 16 - len(head) - 3
+    more = verdict.get("observed") or verdict.get("reason")
+    beside = f"  {page.fit(more, room)}".rstrip() if more and room >= 30 else ""
+    page.line((f"{word:<16}", style), head, (beside, "dim"), indent=_INDENT)
     return known.marks
+
+
+def _unjudged(page: _Page, verdicts: Sequence[Dict]) -> None:
+    """What could not be judged, by reason: often one missing fact stands behind many of them."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for verdict in verdicts:
+        key = (str(verdict.get("verdict")), str(verdict.get("reason") or "no reason given"))
+        reasons.setdefault(key, []).append(str(verdict.get("requirement")))
+    if reasons:
+        page.title(f"Not judged, and why: {len(verdicts)}")
+    for (state, reason), identifiers in reasons.items():
+        page.line((f"{words.VERDICT_WORDS.get(state, state)}: ", "dim"), reason, indent=_INDENT, hang=2)
+        page.line((", ".join(identifiers), "dim"), indent=_INDENT + 4)
+
+
+def _violation(page: _Page, verdict: Dict) -> None:
+    word, style = page.state(str(verdict.get("verdict")), words.VERDICT_WORDS)
+    page.line((f"{word} {verdict.get('requirement')}", style), f"  {verdict.get('level')}", indent=_INDENT)
+    if text := words.known(verdict).text:
+        page.line(text, indent=_INDENT + 2)
+    expected = " / or ".join(map(str, verdict.get("expected") or ()))
+    evidence: Dict = verdict.get("evidence") or {}
+    frames = words.frame_list(evidence.get("frames") or ())
+    rows = (
+        ("expected", expected),
+        ("observed", verdict.get("observed")),
+        ("verdict", verdict.get("reason")),
+        ("see", f"{frames} of {evidence.get('capture') or 'the evidence'}" if frames else ""),
+    )
+    for label, value in rows:
+        if value:
+            page.field(label, value, indent=_INDENT + 2, width=10)
 
 
 # -- explain ----------------------------------------------------------------------------------------------------------
@@ -296,7 +320,7 @@ def requirement_page(rule: AnyRule, console: Console, scenarios: Sequence[tuple[
     page = _Page(console)
     requirement = rule.requirement
     page.line((requirement.id, "bold"), f"  {requirement.level.value}  {words.ROLE_NAMES[requirement.role.value]}")
-    page.line(requirement.text)
+    page.line(requirement.text, indent=_INDENT)
     page.blank()
     page.field("Document", f"{requirement.document}, section {requirement.section}")
     if requirement.derived:
@@ -317,8 +341,8 @@ def requirement_page(rule: AnyRule, console: Console, scenarios: Sequence[tuple[
         page.line("by no scenario here: it is judged where it comes up, in runs and in captures", indent=_INDENT)
     for identifier, title, source in scenarios:
         page.line((identifier, "bold"), f"  {title}", indent=_INDENT)
-        for line in source.splitlines():
-            page.line((line.replace("\t", "    ") or " ", "dim"), indent=_INDENT + 2)
+        for line in source.expandtabs(4).splitlines():
+            page.line((line, "dim"), indent=_INDENT + 2, hang=8) if line.strip() else page.blank()
 
 
 def meaning(function: Callable[..., Any]) -> str:

@@ -173,6 +173,12 @@ def tshark_filter(frames: Iterable[int]) -> str:
 # -- boots ------------------------------------------------------------------------------------------------------------
 
 
+def boot_name(identifier: object) -> str:
+    """A boot's id as a name."""
+    text = str(identifier)
+    return f"boot {text}" if text.isdecimal() else text
+
+
 def architecture(boot: Dict) -> str:
     """`7 x64 UEFI`, and the firmware."""
     code, name = boot.get("arch"), boot.get("arch_name")
@@ -234,12 +240,12 @@ def stall(boot: Dict) -> str:
 
 def detail_line(detail: Dict | None) -> str:
     """A step's detail as `key value; key value`."""
-    parts = []
-    for key, value in (detail or {}).items():
-        if value is None or value == "" or value == [] or value == {} or value is False:
+    given = dict(detail or {})
+    parts = [visible(given.pop("reason"), 200)] if given.get("reason") else []
+    for key, value in given.items():
+        if value is None or value == "" or value == [] or value == {}:
             continue
-        label = str(key).replace("_", " ")
-        parts.append(label if value is True else f"{label} {_plain(value)}")
+        parts.append(f"{visible(key, 40).replace('_', ' ')} {_plain(value)}")
     return "; ".join(parts)
 
 
@@ -250,6 +256,8 @@ def _plain(value: object, depth: int = 2) -> str:
     if isinstance(value, list | tuple):
         shown = ", ".join(_plain(v, depth - 1) for v in list(value)[:8]) if depth else "…"
         return f"{shown}{', …' if len(value) > 8 else ''}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
     return visible(value, 80)
@@ -280,19 +288,28 @@ def screens(diagnosis: Dict, firmware: str | None) -> list[Screen]:
 
 
 def transfer_notes(transfer: Dict) -> str:
-    """Options, and what went wrong, in one line."""
-    notes = [f"{key} {transfer[key]}" for key in ("blksize", "windowsize") if transfer.get(key) is not None]
-    for key, noun in (("retransmitted_blocks", "retransmitted block"), ("duplicate_acks", "duplicate ACK")):
-        if transfer.get(key):
-            notes.append(counted(transfer[key], noun))
-    if transfer.get("lost_blocks"):
-        notes.append(f"{counted(transfer['lost_blocks'], 'block')} lost")
+    """What went wrong, then the options and where it ran, in one line."""
+    notes = []
     if transfer.get("error_code") is not None or transfer.get("error_message"):
         message = transfer.get("error_message")
-        notes.append(
-            " ".join(filter(None, (f"ERROR {transfer.get('error_code')}", f"“{visible(message, 80)}”" * bool(message))))
-        )
-    return ", ".join(notes)
+        notes.append(f"ERROR {transfer.get('error_code')}{' ' if message else ''}{quoted(message, 80)}")
+    for key, noun in (("retransmitted_blocks", "block repeated"), ("lost_blocks", "block lost")):
+        if number := transfer.get(key):
+            notes.append(counted(number, noun, noun.replace("block", "blocks")))
+    if transfer.get("duplicate_acks"):
+        notes.append(counted(transfer["duplicate_acks"], "duplicate ACK"))
+    for key, default in (("blksize", 512), ("windowsize", 1)):
+        if transfer.get(key) not in (None, default):
+            notes.append(f"{key} {transfer[key]}")
+    frames = [transfer[key] for key in ("first_frame", "last_frame") if transfer.get(key) is not None]
+    port = f":{transfer['server_port']}" if transfer.get("server_port") else ""
+    server = f"{transfer.get('protocol') or ''} server {transfer.get('server')}{port}".strip()
+    return ", ".join([*notes, server, *([f"frames {frames[0]}–{frames[-1]}"] if frames else [])])
+
+
+def quoted(text: object, limit: int) -> str:
+    """A string from a packet in quotation marks; nothing where there is none."""
+    return f"“{visible(text, limit)}”" if text else ""
 
 
 # -- verdicts ---------------------------------------------------------------------------------------------------------

@@ -227,11 +227,7 @@ class _Session:
 
 
 def _setting(plan: Plan, recorder: Recorder, stop: threading.Event, facts: Facts) -> Setting:
-    address = plan.target.address
-    try:
-        local = local_address((address, plan.target.pxe_port))
-    except OSError as error:
-        raise TargetError(f"{address} cannot be reached from this machine: {error.strerror or error}") from error
+    local = local_address((plan.target.address, plan.target.pxe_port))
     # On loopback there is no real hardware address; this one is locally administered, so it is nobody's.
     mac = hardware_address(local) or b"\x02\x50\x58\x45" + (plan.seed & 0xFFFF).to_bytes(2)
     return Setting(plan.target, local, mac, recorder, stop, facts, plan.patience)

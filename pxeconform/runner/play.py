@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from pxeconform.protocol.vendor_options import BootItem
+from pxeconform.registry.ports import Port
 from pxeconform.requirements.ledger import Claims, KnownFile, SocketRecord, Target
 from pxeconform.runner.endpoint import Endpoint, Unbindable
 from pxeconform.runner.pxe_client import PxeClient
@@ -181,8 +182,13 @@ class Play:
 
     def client(self, port: int = 0, architecture: int = 0) -> PxeClient:
         """A PXE client that has an address (this machine's) and asks from that port."""
+        endpoint = self.endpoint("client" if not port else f"port-{port}", port)
+        # A server that always answers to one of the known ports is to be told so, not that it is silent.
+        for known in (Port.DHCP_CLIENT, Port.PXE):
+            if known not in {opened.address[1] for opened in self._endpoints}:
+                self.guard(f"port-{known}", known)
         return PxeClient(
-            self.endpoint("client" if not port else f"port-{port}", port),
+            endpoint,
             (self.target.address, self.target.pxe_port),
             mac=self._setting.mac,
             uuid=UUID(int=self.random.getrandbits(128), version=4),

@@ -47,10 +47,16 @@ class DhcpTracker:
         self.unreachable: list[Datagram] = []
         """ICMP errors about datagrams on a DHCP or PXE port, in order."""
         self._ports = _PORTS | extra_ports
+        self._asked_from: set[Endpoint] = set()
+        """Other ports that requests came from: what is sent there is a reply, from whatever port."""
 
     def feed(self, datagram: Datagram) -> bool:
         """Take one datagram; tell whether it is DHCP."""
-        on_port = datagram.source_port in self._ports or datagram.destination_port in self._ports
+        on_port = (
+            datagram.source_port in self._ports
+            or datagram.destination_port in self._ports
+            or datagram.receiver in self._asked_from
+        )
         if not on_port:
             return False
         if datagram.kind is Kind.ICMP_ERROR:
@@ -59,6 +65,8 @@ class DhcpTracker:
         message = dhcp.parse(datagram.payload, datagram.length) if datagram.kind is Kind.UDP else None
         if message is None:
             return False
+        if message.op == BootpOp.BOOTREQUEST and datagram.source_port not in self._ports:
+            self._asked_from.add(datagram.sender)
         self.events.append(
             DhcpEvent(
                 datagram.frame,

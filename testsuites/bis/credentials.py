@@ -28,6 +28,7 @@ def request_and_download(play: Play) -> None:
     reply = play.client().ask(item.with_credentials(), credential_types=types_of(play), file=boot.boot_file)
     if reply is None:
         raise Unplayable(NO_CREDENTIALS)
+    play.require(reply.boot_file != boot.boot_file, "the target named the boot file again instead of its credentials")
     play.fetch(reply.boot_file)
 
 

@@ -57,7 +57,7 @@ def foreign_acknowledgment_out_of_order(play: Play) -> None:
 @scenario("TFTP-1350-TID-08")
 def duplicate_request(play: Play) -> None:
     """The same request twice from one port; the second transfer is refused with ERROR 5, the first one goes on."""
-    name = play.file().name
+    name = play.file(blocks=2).name
     play.read(name).fetch()
     reading = play.read(name)
     reading.request()

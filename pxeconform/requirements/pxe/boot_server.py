@@ -24,6 +24,7 @@ from pxeconform.requirements.model import (
     Scope,
     broken,
     kept,
+    unclear,
 )
 from pxeconform.requirements.pxe.requests import (
     Answer,
@@ -35,6 +36,7 @@ from pxeconform.requirements.pxe.requests import (
     is_unicast,
     source_of_absence,
     source_of_service,
+    tags_of,
     was_alive,
 )
 from pxeconform.requirements.view import View
@@ -129,7 +131,7 @@ def _calls_itself_pxe(answer: Answer, _: View) -> Fact:
 
 
 def _carries_a_boot_item(answer: Answer, _: View) -> Fact:
-    tags = answer.reply.message.vendor_options
+    tags = tags_of(answer.reply.message)
     value = tags.get(PxeTag.BOOT_ITEM) if tags is not None else None
     if value is None:
         return broken("no boot item (option 43 tag 71)", *answer.frames)
@@ -138,19 +140,13 @@ def _carries_a_boot_item(answer: Answer, _: View) -> Fact:
 
 def _keeps_the_type(answer: Answer, _: View) -> Fact:
     asked = cast("BootItem", answer.exchange.item)
-    tags = answer.reply.message.vendor_options
-    got = cast("BootItem", tags.boot_item if tags is not None else None)
+    tags = tags_of(answer.reply.message)
+    got = tags.boot_item if tags is not None else None
+    if got is None:
+        return unclear("the reply has no boot item to compare", *answer.frames)
     if got.type == asked.type:
         return kept("the type that was asked for", *answer.frames)
     return broken(f"asked for type {asked.type}, answered with type {got.type}", *answer.frames)
-
-
-def _with_boot_item(view: View) -> Iterator[Answer]:
-    """A request was answered with a boot item of four octets."""
-    for answer in _answers(view):
-        tags = answer.reply.message.vendor_options
-        if tags is not None and tags.boot_item is not None:
-            yield answer
 
 
 def _ciaddr_is_zero(answer: Answer, _: View) -> Fact:
@@ -167,12 +163,13 @@ def _yiaddr_is_the_client(answer: Answer, _: View) -> Fact:
 
 def _echoes_identity(answer: Answer, _: View) -> Fact:
     asked, got = answer.request.message, answer.reply.message
+    uuid = asked.get(Option.CLIENT_UUID)
     for option in (Option.CLIENT_UUID, Option.CLIENT_IDENTIFIER):
-        sent = asked.get(option)
-        if sent is not None and got.get(option) != sent:
+        # An option 61 that holds no UUID is an ordinary client identifier, and RFC 6842's matter.
+        if asked.get(option) == uuid and got.get(option) != uuid:
             what = "is missing" if got.get(option) is None else "differs"
             return broken(f"option {int(option)} of the request {what} in the reply", *answer.frames)
-    return kept("option 97 (and 61, if sent) comes back as it was sent", *answer.frames)
+    return kept("the UUID comes back as it was sent", *answer.frames)
 
 
 def _matches_the_request(answer: Answer, _: View) -> Fact:
@@ -307,7 +304,7 @@ RULES: tuple[AnyRule, ...] = (
         "Table 2-1 note 6",
         Level.MUST_NOT,
         "The server does not change the type that was asked for.",
-        _with_boot_item,
+        _answers,
         _keeps_the_type,
         "the type of the request in the reply's boot item",
         clients="iPXE compares the octets.",
@@ -351,7 +348,7 @@ RULES: tuple[AnyRule, ...] = (
         "The reply repeats the client's UUID.",
         _answers,
         _echoes_identity,
-        "option 97 octet for octet (and 61, if it was sent)",
+        "option 97 octet for octet (and 61, where the client put its UUID there too)",
         clients="Intel-derived firmware that matches replies by UUID.",
     ),
     _rule(

@@ -64,7 +64,7 @@ def is_about_credentials(exchange: Exchange, reply: DhcpEvent, view: View) -> bo
     message = reply.message
     if message.type is not MessageType.ACK:
         return False
-    tags = message.vendor_options
+    tags = tags_of(message)
     if tags is not None and (PxeTag.CREDENTIAL_TYPES in tags or (tags.boot_item and tags.boot_item.wants_credentials)):
         return True
     boot_file = boot_file_of(without_bit(cast("BootItem", exchange.item)), reply.source[0], view)
@@ -122,16 +122,9 @@ def answers_or_silence(view: View) -> Iterator[Answer | Silent]:
         yield from map(Silent, wanted(view))
 
 
-def one_type(view: View) -> Iterator[Answer | Silent]:
-    """The answer names exactly one type (more, or none, is another requirement's matter)."""
-    for occasion in answers_or_silence(view):
-        if isinstance(occasion, Silent) or named_type(occasion) is not None:
-            yield occasion
-
-
 def named_type(answer: Answer) -> int | None:
-    """The credential type of a reply that names exactly one."""
-    tags = answer.reply.message.vendor_options
+    """The credential type of a reply that names exactly one (more, or none, is another requirement's matter)."""
+    tags = tags_of(answer.reply.message)
     types = tags.credential_types if tags is not None else None
     return types[0] if types is not None and len(types) == 1 else None
 
@@ -147,7 +140,7 @@ class Choice:
 
 def choices(view: View) -> Iterator[Choice | Silent]:
     """The server chose among several types of which it is known to have more than one."""
-    occasions = list(one_type(view))
+    occasions = list(answers_or_silence(view))
     has = {named_type(o) for o in occasions if isinstance(o, Answer)} | set(view.ledger.claims.credential_types or ())
     for occasion in occasions:
         if isinstance(occasion, Silent):

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, cast
 
 from pxeconform.protocol.vendor_options import BootItem
 from pxeconform.registry.dhcp_options import MessageType, Option
-from pxeconform.registry.pxe_tags import CERTIFICATE_ID_MASK, PxeTag
+from pxeconform.registry.pxe_tags import CERTIFICATE_ID_DSA, CERTIFICATE_ID_MASK, CERTIFICATE_ID_RSA_MD5, PxeTag
 from pxeconform.requirements.model import (
     AnyRule,
     Fact,
+    Holds,
     Kind,
     Level,
     Requirement,
@@ -41,13 +42,12 @@ from pxeconform.requirements.pxe.credential_requests import (
     last_frame,
     listed_types,
     named_type,
-    one_type,
     speaks_of_credentials,
     unclaimed,
     wanted,
     without_bit,
 )
-from pxeconform.requirements.pxe.requests import Answer, is_answered, is_silent
+from pxeconform.requirements.pxe.requests import Answer, is_answered, is_silent, tags_of
 from pxeconform.requirements.view import View
 from pxeconform.sessions.exchanges import Exchange
 from pxeconform.sessions.transfers import Outcome
@@ -55,6 +55,7 @@ from pxeconform.sessions.transfers import Outcome
 if TYPE_CHECKING:
     from pxeconform.protocol.credentials import Verification
 
+_NO_SINGLE_TYPE = "the reply does not name exactly one type"
 _SIZE_UNIT = 512
 
 
@@ -108,7 +109,7 @@ def _silent_about_it(exchange: Exchange, view: View) -> Fact:
 
 
 def _exactly_one(answer: Answer, _: View) -> Fact:
-    tags = answer.reply.message.vendor_options
+    tags = tags_of(answer.reply.message)
     value = tags.get(PxeTag.CREDENTIAL_TYPES) if tags is not None else None
     if value is None:
         return broken("no credential type (option 43 tag 12)", *answer.frames)
@@ -120,7 +121,9 @@ def _exactly_one(answer: Answer, _: View) -> Fact:
 def _first_supported(occasion: Choice | Silent, view: View) -> Fact:
     if isinstance(occasion, Silent):
         return _silence(occasion, view)
-    chosen = cast("int", named_type(occasion.answer))
+    chosen = named_type(occasion.answer)
+    if chosen not in occasion.supported:
+        return unclear("the reply does not name one type of the client's list", *occasion.answer.frames)
     if chosen == occasion.supported[0]:
         return kept("the first type of the client's list that the server has", *occasion.answer.frames)
     return broken(
@@ -148,7 +151,7 @@ def _identifies_itself(answer: Answer, _: View) -> Fact:
 
 def _keeps_item_and_bit(answer: Answer, _: View) -> Fact:
     asked = cast("BootItem", answer.exchange.item)
-    tags = answer.reply.message.vendor_options
+    tags = tags_of(answer.reply.message)
     got = tags.boot_item if tags is not None else None
     if got is None:
         return broken("no boot item in the reply", *answer.frames)
@@ -166,7 +169,9 @@ def _no_boot_file_instead(exchange: Exchange, view: View) -> Fact:
 
 
 def _is_one_of_the_listed(answer: Answer, _: View) -> Fact:
-    named, listed = cast("int", named_type(answer)), listed_types(answer.exchange)
+    named, listed = named_type(answer), listed_types(answer.exchange)
+    if named is None:
+        return unclear(_NO_SINGLE_TYPE, *answer.frames)
     if not listed or named in listed:
         return kept(
             "a type that the request listed" if listed else "a type, as the request listed none", *answer.frames
@@ -175,7 +180,9 @@ def _is_one_of_the_listed(answer: Answer, _: View) -> Fact:
 
 
 def _fits_the_mask(answer: Answer, _: View) -> Fact:
-    named = cast("int", named_type(answer))
+    named = named_type(answer)
+    if named is None:
+        return unclear(_NO_SINGLE_TYPE, *answer.frames)
     if named & ~CERTIFICATE_ID_MASK & 0xFFFFFFFF:
         return broken(f"type {named:#010x} has a bit that no certificate id has", *answer.frames)
     return kept("no bit outside the mask of certificate ids", *answer.frames)
@@ -185,6 +192,8 @@ def _named_twice(answer: Answer, _: View) -> Fact:
     message = answer.reply.message
     option = (message.get(Option.BOOT_FILE_NAME) or b"").rstrip(b"\0")
     field = b"" if message.overload & 1 else message.file
+    if not option and not field:
+        return unclear("the reply has no name at all", *answer.frames)
     if option and (option == field or message.overload & 1):
         return kept("the name stands in file and in option 67", *answer.frames)
     return broken("option 67 lacks the name" if not option else "file and option 67 do not agree", *answer.frames)
@@ -230,6 +239,19 @@ def _verified(requirement: str, *, needs_trust: bool = False, needs_boot_file: b
         return kept("verified", *frames)
 
     return then
+
+
+_keys_are_equal = _verified("PXE-21-BIS-20", needs_trust=True)
+
+
+def _is_trusted(occasion: Download | Silent, view: View) -> Fact:
+    fact = _keys_are_equal(occasion, view)
+    if isinstance(occasion, Silent) or fact.holds is not Holds.KEPT:
+        return fact
+    named, trusted = named_type(occasion.answer), _verify(occasion, view).certificate_id
+    if named in (trusted, CERTIFICATE_ID_DSA, CERTIFICATE_ID_RSA_MD5):
+        return fact
+    return broken(f"the keys are equal, but the reply's type is {named}, not the id {trusted}", *occasion.frames)
 
 
 def _verify(occasion: Download, view: View) -> Verification:
@@ -381,7 +403,7 @@ RULES: Sequence[AnyRule] = (
         "Table 2-1 note 5",
         Level.MUST,
         "The type in the reply is one of those in the request.",
-        one_type,
+        answers_or_silence,
         _given(_is_one_of_the_listed),
         "one of the request's values, octet for octet",
     ),
@@ -391,7 +413,7 @@ RULES: Sequence[AnyRule] = (
         "15.5 BIS_CERT_ID",
         Level.MUST_NOT,
         "The type in the reply has no bit that certificate ids do not have.",
-        one_type,
+        answers_or_silence,
         _given(_fits_the_mask),
         "the value and 00808000 have no bit in common",
     ),
@@ -419,7 +441,18 @@ RULES: Sequence[AnyRule] = (
     _file_rule(
         "19", "The signature block verifies over the signer's information.", "a valid signature", needs_trust=True
     ),
-    _file_rule("20", "The signer's key is the one that the platform trusts.", "equal public keys", needs_trust=True),
+    _rule(
+        "20",
+        _EFI,
+        _BOOT_OBJECT,
+        Level.MUST,
+        "The signer's key is the one that the platform trusts, and the reply's type is that certificate's id (or 41, 42).",
+        downloads,
+        _is_trusted,
+        "equal public keys, and a type that is the trusted certificate's id",
+        "equal public keys, and the type 41 or 42, which stands for any signer",
+        scope=Scope.CLIENT_HISTORY,
+    ),
     _file_rule(
         "21", "Manifest and signer's information keep their format.", "version 2.0, short ASCII lines, the names given"
     ),

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from pxeconform.protocol.vendor_options import BootItem
+from pxeconform.protocol import vendor_options
+from pxeconform.protocol.dhcp import Message
+from pxeconform.protocol.vendor_options import BootItem, VendorOptions
 from pxeconform.registry.dhcp_options import BootpOp, MessageType, Option
 from pxeconform.requirements.model import Fact, broken, kept, unclear
 from pxeconform.requirements.view import View
@@ -28,6 +30,12 @@ class Answer:
     def frames(self) -> tuple[int, int]:
         """The two frames."""
         return self.request.frame, self.reply.frame
+
+
+def tags_of(reply: Message) -> VendorOptions | None:
+    """Option 43 of a boot server's reply as PXE tags, whatever option 60 says: that is another requirement's matter."""
+    value = reply.get(Option.VENDOR_SPECIFIC)
+    return vendor_options.parse(value) if value is not None else None
 
 
 def well_formed(request: DhcpEvent) -> bool:

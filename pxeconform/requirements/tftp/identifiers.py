@@ -36,6 +36,7 @@ from pxeconform.requirements.tftp.occasions import (
     intrusions,
     owner_went_on,
     parallel_reads,
+    port_closed,
     replies,
     successive,
 )
@@ -108,6 +109,9 @@ def transfer_goes_on(intrusion: Intrusion, view: View) -> Fact:
             return kept("the owner's next block came", stray.frame, owner.frame, event.frame)
         if isinstance(event.packet, Error):
             return broken(f"the owner got {describe(event.packet)}", stray.frame, owner.frame, event.frame)
+    closed = port_closed(transfer, owner.time)
+    if closed is not None:
+        return broken("the owner got no further block: the port is closed", stray.frame, owner.frame, closed)
     gap = view.unwatched(transfer.client, owner.time, owner.time + view.window(transfer.server))
     if gap is not None:
         return unclear(f"the owner got no further block, but {gap}", stray.frame, owner.frame)
@@ -170,6 +174,10 @@ def _block_after(pending: Event) -> int:
 def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
     """Compare what came with what the file holds."""
     if not transfer.delivered:
+        last = next((e.time for e in reversed(transfer.events) if e.sender is Sender.CLIENT), transfer.started)
+        closed = port_closed(transfer, last) if transfer.error is None else None
+        if closed is not None:
+            return broken("the transfer stopped before its end: the port is closed", *frames, closed)
         gap = view.unwatched(transfer.client, transfer.ended, transfer.ended + view.window(transfer.server))
         asked = next((e.frame for e in reversed(transfer.events) if e.sender is Sender.CLIENT), frames[0])
         if gap is not None or transfer.error is not None:

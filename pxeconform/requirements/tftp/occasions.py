@@ -181,6 +181,12 @@ def is_closed(transfer: Transfer, event: Event) -> bool:
     return any(time <= event.time for time in acked)
 
 
+def port_closed(transfer: Transfer, since: int) -> int | None:
+    """The frame of an ICMP error, from that time on, which says that the server's identifier is no more."""
+    about = (u for u in transfer.unreachable if u.destination_port == transfer.server_port and u.time >= since)
+    return next((u.frame for u in about), None)
+
+
 def is_last(transfer: Transfer, pending: Event) -> bool:
     """The pending block is the last one: it is shorter than the block size."""
     return isinstance(pending.packet, Data) and pending.packet.length < transfer.block_size

@@ -1,0 +1,219 @@
+"""Analysis of captures: boots, transfers and DHCP messages with what is wrong with them, as objects and as data.
+
+    from pxeconform.analysis import analyze
+    document = analyze(["boot.pcapng"]).to_dict()
+
+Every capture is analysed on its own; identifiers are unique over all of them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pxeconform import document
+from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram
+from pxeconform.capture.read import read
+from pxeconform.diagnosis.boots import BootCase, diagnose_boot
+from pxeconform.diagnosis.model import Diagnosis
+from pxeconform.diagnosis.stall import Stall, find_stall
+from pxeconform.diagnosis.transfers import TransferCase, diagnose_transfer
+from pxeconform.requirements.ledger import Coverage
+from pxeconform.requirements.passive import Finding, findings
+from pxeconform.sessions.boots import Boot, BootOutcome, find_boots
+from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.http import Fetch
+from pxeconform.sessions.sessions import follow
+from pxeconform.sessions.steps import settled
+from pxeconform.sessions.transfers import Outcome, Transfer
+
+SCHEMA = "pxeconform.analysis/1"
+
+_REORDERED = 64
+"""Packets that a capture may hold out of the order of time: several queues write into one file."""
+
+_MAC = re.compile(r"[0-9a-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosedBoot:
+    """A boot with its identifier, whose turn it was, and why it failed (the cause to act on first)."""
+
+    id: str
+    capture: str
+    parent: str | None
+    boot: Boot
+    stall: Stall | None
+    diagnosis: tuple[Diagnosis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosedTransfer:
+    """A transfer with its identifier and that of its boot; `outcome` knows what its client did next."""
+
+    id: str
+    capture: str
+    boot: str | None
+    transfer: Transfer | Fetch
+    outcome: Outcome
+    diagnosis: tuple[Diagnosis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedDhcp:
+    """A DHCP message with the capture that it is in."""
+
+    capture: str
+    event: DhcpEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What the captures hold, in the order of the captures and of time within each."""
+
+    captures: tuple[CaptureInfo, ...]
+    boots: tuple[DiagnosedBoot, ...]
+    transfers: tuple[DiagnosedTransfer, ...]
+    dhcp: tuple[CapturedDhcp, ...]
+    findings: tuple[Finding, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data with the names of `report/schema/analysis.schema.json`; ready for `json.dump`."""
+        return {
+            "schema": SCHEMA,
+            "captures": [document.capture(info) for info in self.captures],
+            "boots": [document.boot(b.id, b.capture, b.parent, b.boot, b.stall, b.diagnosis) for b in self.boots],
+            "transfers": [
+                document.transfer(t.id, t.capture, t.boot, t.transfer, t.outcome, t.diagnosis) for t in self.transfers
+            ],
+            "dhcp": [document.dhcp(message.capture, message.event) for message in self.dhcp],
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+
+def analyze(
+    captures: Sequence[str | Path] | str | Path, *, client: str | None = None, hash_contents: bool = False
+) -> Analysis:
+    """Reconstruct and diagnose what captures (pcap, pcapng; `-` is standard input) show.
+
+    `client` keeps the boots, transfers and DHCP messages of one MAC address. `hash_contents` adds the SHA-256 of every
+    file that came whole. Raises `CaptureError` with one sentence for what cannot be read.
+    """
+    wanted = _mac(client) if client is not None else None
+    paths = [captures] if isinstance(captures, str | Path) else list(captures)
+    found = Analysis((), (), (), ())
+    for path in paths:
+        found = _add(found, _one(str(path), wanted, hash_contents, len(found.boots), len(found.transfers)))
+    return found
+
+
+def _add(whole: Analysis, part: Analysis) -> Analysis:
+    return Analysis(
+        whole.captures + part.captures,
+        whole.boots + part.boots,
+        whole.transfers + part.transfers,
+        whole.dhcp + part.dhcp,
+        whole.findings + part.findings,
+    )
+
+
+def _mac(text: str) -> str:
+    """A MAC address in any usual notation, to lower case with colons."""
+    digits = re.sub(r"[-:. ]", "", text.lower())
+    if not _MAC.fullmatch(digits):
+        raise CaptureError(f"{text} is not a MAC address")
+    return bytes.fromhex(digits).hex(":")
+
+
+def _one(path: str, client: str | None, hash_contents: bool, boots_before: int, transfers_before: int) -> Analysis:
+    info = CaptureInfo(path)
+    sessions = follow(_by_time(read(path, info)), hash_contents=hash_contents)
+    end = info.last_time or 0
+    everything = find_boots(sessions, end)
+    names = {boot.number: f"boot-{boots_before + boot.number}" for boot in everything}
+    by_number = {boot.number: boot for boot in everything}
+    boots = tuple(
+        _diagnosed(boot, names, by_number, path) for boot in everything if client is None or boot.client_mac == client
+    )
+    owners: dict[int, Boot] = {}
+    for boot in everything:
+        for owned in (*boot.transfers, *boot.evidence.fetches):
+            owners.setdefault(id(owned), boot)
+    carried: list[Transfer | Fetch] = [*sessions.transfers, *(f for boot in everything for f in boot.evidence.fetches)]
+    carried.sort(key=lambda each: each.started)
+    numbered = [(f"transfer-{transfers_before + n}", each) for n, each in enumerate(carried, 1)]
+    transfers = tuple(
+        _transfer(name, each, owners.get(id(each)), names, path, end)
+        for name, each in numbered
+        if client is None or _belongs(each, owners.get(id(each)), client)
+    )
+    messages = tuple(
+        CapturedDhcp(path, event) for event in sessions.dhcp if client is None or event.message.mac == client
+    )
+    coverage = Coverage(
+        layer2=True,
+        complete=info.complete and not info.snapped,
+        snapped=bool(info.snapped),
+        first_time=info.first_time,
+        last_time=info.last_time,
+    )
+    return Analysis((info,), boots, transfers, messages, findings(sessions, coverage))
+
+
+def _by_time(datagrams: Iterable[Datagram]) -> Iterator[Datagram]:
+    """Small disorder put right; what is farther off stays where the file has it."""
+    waiting: list[tuple[int, int, Datagram]] = []
+    for number, datagram in enumerate(datagrams):
+        heapq.heappush(waiting, (datagram.time, number, datagram))
+        if len(waiting) > _REORDERED:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
+
+
+def _diagnosed(boot: Boot, names: dict[int, str], by_number: dict[int, Boot], path: str) -> DiagnosedBoot:
+    parent = by_number.get(boot.parent) if boot.parent is not None else None
+    return DiagnosedBoot(
+        names[boot.number],
+        path,
+        names[parent.number] if parent is not None else None,
+        boot,
+        find_stall(boot),
+        diagnose_boot(BootCase(boot, parent)),
+    )
+
+
+def _belongs(carried: Transfer | Fetch, boot: Boot | None, client: str) -> bool:
+    if boot is not None:
+        return boot.client_mac == client
+    return isinstance(carried, Transfer) and carried.client_mac.hex(":") == client
+
+
+def _transfer(
+    name: str, carried: Transfer | Fetch, boot: Boot | None, names: dict[int, str], path: str, end: int
+) -> DiagnosedTransfer:
+    owner = names[boot.number] if boot is not None else None
+    if isinstance(carried, Fetch):
+        return DiagnosedTransfer(name, path, owner, carried, _fetch_outcome(carried, end), ())
+    outcome = carried.outcome(end)
+    harmless = False
+    if boot is not None:
+        own = any(carried is each for each in boot.evidence.downloads)
+        # A probe that no download follows is a refusal; others of the boot's own transfers stay what they are.
+        if not own or carried is boot.evidence.download:
+            outcome = settled(boot.evidence, carried)
+        harmless = not own and boot.outcome is BootOutcome.BOOTED
+    diagnosis = diagnose_transfer(TransferCase(carried, outcome), harmless=harmless)
+    return DiagnosedTransfer(name, path, owner, carried, outcome, diagnosis)
+
+
+def _fetch_outcome(fetch: Fetch, end: int) -> Outcome:
+    if fetch.complete:
+        return Outcome.PROBE if fetch.method == "HEAD" else Outcome.COMPLETE
+    if fetch.status is not None and fetch.status >= 400:
+        return Outcome.REFUSED
+    return Outcome.STALLED if end - fetch.ended >= 5_000_000_000 else Outcome.INCOMPLETE_CAPTURE

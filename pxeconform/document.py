@@ -1,0 +1,271 @@
+"""Plain data for `analysis.json`: one function for each kind of record, with the names that scripts rely on.
+
+Times are ns since the epoch, durations seconds, frames count from 1 in the file. What is not known is `None`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pxeconform.capture.datagrams import CaptureInfo
+from pxeconform.diagnosis.model import Diagnosis
+from pxeconform.diagnosis.stall import Stall
+from pxeconform.diagnosis.transfers import repeated_blocks
+from pxeconform.protocol.dhcp import Message
+from pxeconform.protocol.tftp import Error, Options
+from pxeconform.registry.dhcp_options import Option
+from pxeconform.sessions.boots import Boot
+from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.http import Fetch
+from pxeconform.sessions.offers import Offer, text
+from pxeconform.sessions.steps import Step
+from pxeconform.sessions.transfers import Outcome, Transfer
+
+Record = dict[str, object]
+
+
+def capture(info: CaptureInfo) -> Record:
+    """A capture file."""
+    return {
+        "path": info.path,
+        "format": info.format,
+        "link_types": list(info.link_types),
+        "packets": info.packets,
+        "first_time": info.first_time,
+        "last_time": info.last_time,
+        "complete": info.complete,
+        "warnings": list(info.warnings),
+    }
+
+
+def boot(
+    identifier: str, path: str, parent: str | None, found: Boot, stall: Stall | None, causes: Sequence[Diagnosis]
+) -> Record:
+    """A boot with its nine steps."""
+    return {
+        "id": identifier,
+        "capture": path,
+        "client_mac": found.client_mac,
+        "uuid": found.uuid,
+        "arch": found.arch,
+        "arch_name": found.arch_name,
+        "firmware": found.firmware.value,
+        "vendor_class": found.vendor_class,
+        "family": found.family,
+        "parent": parent,
+        "client_ip": found.client_ip,
+        "dhcp_server": found.dhcp_server,
+        "proxy_server": found.proxy_server,
+        "boot_server": found.boot_server,
+        "boot_file": found.boot_file,
+        "started": found.started,
+        "ended": found.ended,
+        "outcome": found.outcome.value,
+        "steps": [_step(step) for step in found.steps],
+        "offers": [_offer(offer) for offer in found.offers],
+        "nbp": _nbp(found),
+        "stall": {"waiting_for": stall.waiting_for, "owed": stall.owed, "since": stall.since} if stall else None,
+        "diagnosis": [_diagnosis(cause) for cause in causes],
+    }
+
+
+def _step(step: Step) -> Record:
+    return {
+        "step": step.number,
+        "name": step.name,
+        "status": step.status.value,
+        "started": step.started,
+        "ended": step.ended,
+        "frames": list(step.frames),
+        "detail": dict(step.detail),
+    }
+
+
+def _offer(offer: Offer) -> Record:
+    message = offer.event.message
+    return {
+        "frame": offer.frame,
+        "time": offer.time,
+        "server": offer.server,
+        "kind": offer.kind.value,
+        "selected": offer.selected,
+        "address": offer.address,
+        "next_server": offer.next_server,
+        "boot_file": offer.boot_file or None,
+        "leads_to": offer.lead.value,
+        "pxe": _pxe(message),
+    }
+
+
+def _nbp(found: Boot) -> Record | None:
+    if found.nbp is None:
+        return None
+    return {
+        "file": found.nbp.file,
+        "bytes": found.nbp.octets,
+        "sha256": found.nbp.sha256,
+        "format": found.nbp.image.format.value,
+        "machine": found.nbp.image.machine,
+        "matches_arch": found.nbp.matches_arch,
+    }
+
+
+def _diagnosis(found: Diagnosis) -> Record:
+    return {
+        "cause": found.cause,
+        "severity": found.severity,
+        "codes": {"intel": found.codes.intel, "edk2": found.codes.edk2, "ipxe": found.codes.ipxe},
+        "summary": found.summary,
+        "advice": found.advice,
+        "confidence": found.confidence,
+        "frames": list(found.frames),
+    }
+
+
+def transfer(
+    identifier: str,
+    path: str,
+    owner: str | None,
+    found: Transfer | Fetch,
+    outcome: Outcome,
+    causes: Sequence[Diagnosis],
+) -> Record:
+    """A TFTP transfer, or a file fetched over HTTP: that one has no blocks."""
+    head = {"id": identifier, "capture": path, "boot": owner}
+    body = _fetch(found) if isinstance(found, Fetch) else _tftp(found)
+    return {
+        **head,
+        **body,
+        "outcome": outcome.value,
+        "diagnosis": [_diagnosis(cause) for cause in causes],
+    }
+
+
+def _tftp(found: Transfer) -> Record:
+    error = found.error.packet if found.error is not None else None
+    frames = [event.frame for event in found.events]
+    content = found.content
+    return {
+        "protocol": "tftp",
+        "direction": found.direction,
+        "client": found.client[0],
+        "client_port": found.client[1],
+        "server": found.server,
+        "server_port": found.server_port,
+        "request_port": found.request_port,
+        "file": found.file,
+        "mode": found.request.mode,
+        "options_requested": _options(found.request.options),
+        "options_acknowledged": _options(found.acknowledged),
+        "blksize": found.block_size,
+        "windowsize": found.window_size,
+        "bytes": content.octets,
+        "blocks": content.blocks,
+        "first_frame": min(frames),
+        "last_frame": max(frames),
+        **_times(found.started, found.ended, content.octets),
+        "data_packets": found.data_packets,
+        "retransmitted_blocks": repeated_blocks(found),
+        "duplicate_acks": found.duplicate_acks,
+        "lost_blocks": content.missing,
+        "error_code": error.code if isinstance(error, Error) else None,
+        "error_message": error.text if isinstance(error, Error) else None,
+        "sha256": content.sha256,
+    }
+
+
+def _fetch(found: Fetch) -> Record:
+    bad = found.status is not None and found.status >= 400
+    return {
+        "protocol": "http",
+        "direction": "read",
+        "client": found.client,
+        "client_port": found.client_port,
+        "server": found.server,
+        "server_port": found.server_port,
+        "request_port": found.server_port,
+        "file": found.path,
+        "mode": found.method,
+        "options_requested": {},
+        "options_acknowledged": {},
+        "blksize": None,
+        "windowsize": None,
+        "bytes": found.octets,
+        "blocks": None,
+        "first_frame": found.first_frame,
+        "last_frame": found.last_frame,
+        **_times(found.started, found.ended, found.octets),
+        "data_packets": None,
+        "retransmitted_blocks": None,
+        "duplicate_acks": None,
+        "lost_blocks": None,
+        "error_code": found.status if bad else None,
+        "error_message": None,
+        "sha256": None,
+    }
+
+
+def _times(started: int, ended: int, octets: int) -> Record:
+    duration = (ended - started) / 1e9
+    return {
+        "started": started,
+        "ended": ended,
+        "duration": duration,
+        "throughput": octets / duration if duration > 0 else None,
+    }
+
+
+def _options(options: Options) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in options}
+
+
+def dhcp(path: str, event: DhcpEvent) -> Record:
+    """A DHCP or BOOTP message."""
+    message = event.message
+    value = message.class_identifier
+    user_class = message.get(Option.USER_CLASS)
+    return {
+        "capture": path,
+        "frame": event.frame,
+        "time": event.time,
+        "type": message.type_name,
+        "op": message.op,
+        "xid": message.xid,
+        "chaddr": message.mac,
+        "src": event.source[0],
+        "sport": event.source[1],
+        "dst": event.destination[0],
+        "dport": event.destination[1],
+        "ciaddr": message.ciaddr,
+        "yiaddr": message.yiaddr,
+        "siaddr": message.siaddr,
+        "giaddr": message.giaddr,
+        "server_id": message.server_identifier,
+        "vendor_class": text(value) if value is not None else None,
+        "arch": message.architectures[0] if message.architectures else None,
+        "architectures": list(message.architectures),
+        "uuid": str(message.uuid) if message.uuid is not None else None,
+        "user_class": text(user_class) if user_class is not None else None,
+        "boot_file": text(message.boot_file) or None,
+        "pxe": _pxe(message),
+    }
+
+
+def _pxe(message: Message) -> Record | None:
+    """Option 43 as PXE tags; octets that have no better form are hexadecimal."""
+    tags = message.vendor_options
+    if tags is None:
+        return None
+    control, prompt, item = tags.discovery_control, tags.menu_prompt, tags.boot_item
+    types = tags.credential_types
+    return {
+        "tags": [{"tag": tag, "value": value.hex()} for tag, value in tags.tags],
+        "discovery_control": int(control) if control is not None else None,
+        "multicast_address": tags.multicast_address,
+        "boot_servers": [{"type": entry.type, "addresses": list(entry.addresses)} for entry in tags.boot_servers],
+        "menu": [{"type": entry.type, "text": text(entry.description)} for entry in tags.boot_menu],
+        "prompt": {"timeout": prompt.timeout, "text": text(prompt.text)} if prompt is not None else None,
+        "boot_item": {"type": item.type, "layer": item.layer} if item is not None else None,
+        "credential_types": list(types) if types is not None else None,
+        "problems": list(tags.problems),
+    }
