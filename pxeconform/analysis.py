@@ -18,9 +18,10 @@ from typing import Any
 from pxeconform import document
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram
 from pxeconform.capture.read import read
-from pxeconform.diagnosis.boots import BootCase, diagnose_boot
+from pxeconform.diagnosis.boots import diagnose_boot
 from pxeconform.diagnosis.model import Diagnosis
 from pxeconform.diagnosis.stall import Stall, find_stall
+from pxeconform.diagnosis.symptoms import BootCase
 from pxeconform.diagnosis.transfers import TransferCase, diagnose_transfer
 from pxeconform.requirements.ledger import Coverage
 from pxeconform.requirements.passive import Finding, findings

@@ -1,295 +1,15 @@
-"""Why a boot failed: a table of causes, each with its symptom on the wire.
+"""Why a boot failed: a table of causes, each with its symptom on the wire and what to do about it.
 
 The order is that of the nine steps, causes that only disturb come last; so the first one found is the one to act on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from pxeconform.diagnosis.model import Diagnosis, Rule, Symptom, apply
+from pxeconform.diagnosis import symptoms
+from pxeconform.diagnosis.model import Diagnosis, Rule, apply
+from pxeconform.diagnosis.symptoms import STEP_DOWNLOAD, BootCase
 from pxeconform.diagnosis.transfers import TransferCase, diagnose_transfer
-from pxeconform.registry.dhcp_options import Option
-from pxeconform.registry.pxe_tags import DiscoveryControl
-from pxeconform.registry.screen_codes import CAUSE_CODES, CauseCodes
-from pxeconform.sessions.attempts import SECOND, Role
-from pxeconform.sessions.boots import Boot, BootOutcome
-from pxeconform.sessions.dhcp import DhcpEvent
-from pxeconform.sessions.evidence import client_is_uboot
-from pxeconform.sessions.firmware import Firmware
-from pxeconform.sessions.offers import Lead, Offer, OfferKind, defects, lead_of, next_server
-from pxeconform.sessions.steps import Status, settled
-
-_IPXE_SECS_OF_LATER_TRY = 8
-_SECS_OF_LATER_TRY = 4
-_LATE = 3 * SECOND
-_AT_ONCE = SECOND // 5
-_STEP_OFFER, _STEP_SELECT, _STEP_ADDRESS, _STEP_DISCOVERY, _STEP_REPLY, _STEP_DOWNLOAD = 2, 3, 4, 5, 6, 7
-_STEP_AUTHENTICITY, _STEP_EXECUTE = 8, 9
-
-
-@dataclass(frozen=True, slots=True)
-class BootCase:
-    """A boot and, if there is one, the boot that loaded it."""
-
-    boot: Boot
-    parent: Boot | None
-
-    def failed_at(self, number: int) -> bool:
-        """That step's owed packet is missing."""
-        return self.boot.step(number).status is Status.FAILED
-
-    def frames(self, *roles: Role) -> tuple[int, ...]:
-        """Frames of the messages in these roles."""
-        return tuple(event.frame for event in self.boot.evidence.of(*roles))
-
-
-def _no_offer(case: BootCase) -> Symptom | None:
-    if not case.failed_at(_STEP_OFFER) or case.boot.offers:
-        return None
-    frames = case.frames(Role.DISCOVER)
-    return Symptom(f"{len(frames)} DISCOVERs brought neither an address nor a proxy offer", frames)
-
-
-def _proxy_only(case: BootCase) -> Symptom | None:
-    if not case.failed_at(_STEP_OFFER) or not case.boot.offers:
-        return None
-    servers = ", ".join(sorted({offer.server for offer in case.boot.offers}))
-    text = f"only proxy offers came (from {servers}); no server offered an address"
-    return Symptom(text, (*case.frames(Role.DISCOVER), *(offer.frame for offer in case.boot.offers)))
-
-
-def _malformed(case: BootCase) -> Symptom | None:
-    if not case.failed_at(_STEP_SELECT):
-        return None
-    xids = frozenset(case.boot.evidence.attempt.xids)
-    bad = [(offer, defects(offer, xids)) for offer in case.boot.offers if offer.gives_address]
-    if not bad or not all(problems for _, problems in bad):
-        return None
-    offer, problems = bad[0]
-    return Symptom(
-        f"the client ignores the offer of {offer.server}: {'; '.join(problems)}",
-        tuple(offer.frame for offer, _ in bad),
-        "likely",
-    )
-
-
-def _no_boot_file(case: BootCase) -> Symptom | None:
-    boot = case.boot
-    stuck = case.failed_at(_STEP_SELECT) or (case.failed_at(_STEP_DOWNLOAD) and boot.evidence.download is None)
-    nothing = boot.evidence.lead is Lead.NOWHERE and boot.evidence.file_source is None and boot.evidence.fetch is None
-    if not stuck or not nothing or _empty_answer(case) is not None:
-        return None
-    replies = boot.evidence.of(Role.OFFER, Role.ACK, Role.PROXY_REPLY)
-    frames = tuple(event.frame for event in replies)
-    codes = CAUSE_CODES["no-boot-file"]
-    if any(_only_offered_file(event) for event in replies):
-        text = "tag 6 of option 43 says to load the offered boot file, and none is offered, nor a menu"
-        return Symptom(text, frames, codes=CauseCodes(codes.intel, "PXE-E21", codes.ipxe))
-    return Symptom("there is an address, but no reply names a boot file or a service to ask for one", frames)
-
-
-def _only_offered_file(event: DhcpEvent) -> bool:
-    tags = event.message.vendor_options
-    control = tags.discovery_control if tags is not None else None
-    return control is not None and bool(control & DiscoveryControl.DOWNLOAD_OFFERED_FILE)
-
-
-def _empty_answer(case: BootCase) -> tuple[DhcpEvent, ...] | None:
-    """Replies on port 4011 that neither name a file nor lead anywhere else by their tags."""
-    replies = case.boot.evidence.of(Role.PROXY_REPLY)
-    empty = [
-        e for e in replies if lead_of(e.message) is Lead.PROXY or (not e.message.is_pxe and not e.message.boot_file)
-    ]
-    return replies if replies and len(empty) == len(replies) and case.boot.evidence.download is None else None
-
-
-def _proxy_silent(case: BootCase) -> Symptom | None:
-    found = case.boot.evidence
-    requests = found.of(Role.PROXY_REQUEST)
-    replies = found.of(Role.PROXY_REPLY)
-    server = requests[0].destination[0] if requests else "the proxy"
-    empty = _empty_answer(case)
-    if empty is not None and case.failed_at(_STEP_DOWNLOAD):
-        return Symptom(
-            f"{server} answers on port 4011 with nothing to boot", tuple(e.frame for e in (*requests, *empty))
-        )
-    if replies or not requests:
-        return None
-    icmp = found.icmp_about_port_4011()
-    how = "ICMP unreachable" if icmp else "silence"
-    frames = tuple(event.frame for event in requests) + tuple(datagram.frame for datagram in icmp)
-    text = f"{server} announced itself as proxy, and answers {len(requests)} requests to port 4011 with {how}"
-    if case.failed_at(_STEP_ADDRESS):
-        return Symptom(text, frames)
-    # iPXE goes on without the proxy after two seconds.
-    went_on = case.boot.step(_STEP_ADDRESS).status is Status.DONE
-    return Symptom(text, frames, severity="warning") if went_on else None
-
-
-def _boot_server_silent(case: BootCase) -> Symptom | None:
-    if not case.failed_at(_STEP_REPLY):
-        return None
-    found = case.boot.evidence
-    requests = found.of(Role.ITEM_REQUEST)
-    to = ", ".join(sorted({event.destination[0] for event in requests}))
-    icmp = found.icmp_about_port_4011()
-    text = f"{len(requests)} boot server requests to {to} brought no answer" + (
-        ", but ICMP unreachable" if icmp else ""
-    )
-    frames = tuple(event.frame for event in requests) + tuple(datagram.frame for datagram in icmp)
-    code = CAUSE_CODES["boot-server-silent"]
-    return Symptom(text, frames, codes=code)
-
-
-def _offers_ignored(case: BootCase) -> Symptom | None:
-    if not case.failed_at(_STEP_SELECT) or case.boot.evidence.lead is Lead.NOWHERE or _malformed(case) is not None:
-        return None
-    giving = [offer for offer in case.boot.offers if offer.gives_address]
-    servers = ", ".join(sorted({offer.server for offer in giving}))
-    text = f"the offers of {servers} lack nothing, and the client requests none of them"
-    return Symptom(text, (*case.frames(Role.DISCOVER), *(offer.frame for offer in giving)), "likely")
-
-
-def _nak(case: BootCase) -> Symptom | None:
-    found = case.boot.evidence
-    naks = found.of(Role.NAK)
-    if not case.failed_at(_STEP_ADDRESS) or not naks or found.of(Role.ACK):
-        return None
-    said = (naks[-1].message.get(Option.MESSAGE) or b"").decode("latin-1")
-    text = f"{naks[-1].server} refuses the address with NAK" + (f": {said!r}" if said else "")
-    return Symptom(text, case.frames(Role.REQUEST, Role.NAK))
-
-
-def _request_unanswered(case: BootCase) -> Symptom | None:
-    found = case.boot.evidence
-    requests = found.of(Role.REQUEST)
-    if not case.failed_at(_STEP_ADDRESS) or not requests or found.of(Role.ACK, Role.NAK, Role.DECLINE):
-        return None
-    return Symptom(f"{len(requests)} REQUESTs were answered neither by ACK nor by NAK", case.frames(Role.REQUEST))
-
-
-def _conflict(case: BootCase) -> Symptom | None:
-    declines = case.boot.evidence.of(Role.DECLINE)
-    if not case.failed_at(_STEP_ADDRESS) or not declines:
-        return None
-    return Symptom("the client declined the address: another station has it", case.frames(Role.ACK, Role.DECLINE))
-
-
-def _arp(case: BootCase) -> Symptom | None:
-    step = case.boot.failed_step
-    target = step.detail.get("arp_target") if step is not None else None
-    if step is None or target is None:
-        return None
-    return Symptom(f"nobody answers the client's ARP requests for {target}", step.frames)
-
-
-def _wrong_architecture(case: BootCase) -> Symptom | None:
-    boot = case.boot
-    nbp = boot.nbp
-    if nbp is None or nbp.matches_arch is not False:
-        return None
-    what = " ".join(part for part in (nbp.image.format.value.upper(), nbp.image.machine) if part)
-    text = f"{nbp.file} is {what}, the client is {boot.arch_name} (architecture {boot.arch})"
-    return Symptom(text, boot.step(_STEP_DOWNLOAD).frames)
-
-
-def _not_started(case: BootCase) -> Symptom | None:
-    if not case.failed_at(_STEP_EXECUTE) or _wrong_architecture(case) is not None or _loop(case) is not None:
-        return None
-    later = case.boot.evidence.abandoned
-    how = later.how if later is not None else "another attempt"
-    text = f"{case.boot.boot_file} arrived whole, and the firmware goes on with {how} at once instead of running it"
-    return Symptom(text, (*case.boot.step(_STEP_DOWNLOAD).frames, *case.boot.step(_STEP_EXECUTE).frames), "likely")
-
-
-def _loop(case: BootCase) -> Symptom | None:
-    boot, parent = case.boot, case.parent
-    if not case.failed_at(_STEP_EXECUTE) or parent is None or boot.nbp is None or parent.nbp is None:
-        return None
-    if boot.nbp.file != parent.nbp.file or boot.boot_server != parent.boot_server:
-        return None
-    text = f"{boot.boot_file} was loaded by itself: the server hands the loader the same loader again"
-    return Symptom(text, (*parent.step(_STEP_DOWNLOAD).frames, *boot.step(_STEP_DOWNLOAD).frames))
-
-
-def _credentials(case: BootCase) -> Symptom | None:
-    if not case.failed_at(_STEP_AUTHENTICITY):
-        return None
-    step = case.boot.step(_STEP_AUTHENTICITY)
-    return Symptom(f"the client asks for credentials of its boot file: {step.detail.get('reason')}", step.frames)
-
-
-def _http(case: BootCase) -> Symptom | None:
-    fetch = case.boot.evidence.fetch
-    if not case.failed_at(_STEP_DOWNLOAD) or fetch is None or case.boot.evidence.download is not None:
-        return None
-    said = f"status {fetch.status}" if fetch.status is not None else "no answer"
-    return Symptom(f"{fetch.method} {fetch.path} brings {said}", case.boot.step(_STEP_DOWNLOAD).frames)
-
-
-def _incomplete(case: BootCase) -> Symptom | None:
-    boot = case.boot
-    if boot.outcome is not BootOutcome.INCOMPLETE:
-        return None
-    step = next((step for step in boot.steps if step.status is Status.NOT_CAPTURED), None)
-    done = [frame for each in boot.steps for frame in each.frames]
-    where = f"before step {step.number} ({step.name})" if step is not None else "in the middle"
-    return Symptom(f"the capture begins late or ends {where}", tuple(done[-1:]))
-
-
-def _several_dhcp(case: BootCase) -> Symptom | None:
-    giving = [offer for offer in case.boot.offers if offer.gives_address]
-    return _conflicting(giving, _address_terms, "offer addresses on different terms")
-
-
-def _several_proxies(case: BootCase) -> Symptom | None:
-    proxies = [o for o in case.boot.offers if o.kind is OfferKind.PROXY and o.event.message.is_pxe]
-    return _conflicting(proxies, _boot_terms, "offer different things to boot")
-
-
-def _conflicting(offers: list[Offer], terms: Callable[[Offer], object], text: str) -> Symptom | None:
-    by_server = {offer.server: terms(offer) for offer in offers}
-    if len(set(map(repr, by_server.values()))) < 2:
-        return None
-    return Symptom(f"{', '.join(sorted(by_server))} {text}", tuple(offer.frame for offer in offers), "likely")
-
-
-def _address_terms(offer: Offer) -> object:
-    message = offer.event.message
-    pairs = [message.get(option) for option in (Option.SUBNET_MASK, Option.ROUTER)]
-    named = next_server(offer.event) if offer.boot_file else None
-    return (pairs, offer.boot_file, named, message.is_pxe)
-
-
-def _boot_terms(offer: Offer) -> object:
-    message = offer.event.message
-    return (offer.boot_file, message.siaddr, message.get(Option.VENDOR_SPECIFIC))
-
-
-def _late_link(case: BootCase) -> Symptom | None:
-    found = case.boot.evidence
-    asked = found.of(Role.DISCOVER)
-    if not asked or not found.offers or asked[0].time > found.offers[0].time:
-        return None
-    first_offer = found.offers[0]
-    secs = asked[0].message.secs
-    ipxe = case.boot.firmware is Firmware.IPXE
-    if secs >= _IPXE_SECS_OF_LATER_TRY if ipxe else secs > _SECS_OF_LATER_TRY and not client_is_uboot(found):
-        text = f"the first DISCOVER in the capture has secs {secs}: earlier ones were lost"
-        return Symptom(text, (asked[0].frame, first_offer.frame), "likely")
-    lost = [event for event in asked if event.time <= first_offer.time]
-    waited, answered = first_offer.time - lost[0].time, first_offer.time - lost[-1].time
-    served = found.neighbours.asked_between(lost[0].time, lost[-1].time, case.boot.client_ip)
-    if len(lost) < 3 or waited < _LATE or answered > _AT_ONCE or served:
-        return None
-    return Symptom(
-        f"{len(lost) - 1} DISCOVERs over {waited / SECOND:.1f} s were lost, then one was answered at once",
-        (*(event.frame for event in lost), first_offer.frame),
-        "likely",
-    )
-
+from pxeconform.sessions.steps import settled
 
 _DHCP_OF = "dhcp && dhcp.hw.mac_addr == {mac}"
 _PORT_4011 = "udp.port == 4011 && ip.addr == {client}"
@@ -298,140 +18,140 @@ BOOT_RULES: tuple[Rule[BootCase], ...] = (
     Rule(
         "no-dhcp-offer",
         "fatal",
-        _no_offer,
+        symptoms.no_offer,
         "Check that a DHCP server with free addresses serves this network, that the relay forwards, and the VLAN.",
         _DHCP_OF,
     ),
     Rule(
         "proxy-only",
         "fatal",
-        _proxy_only,
+        symptoms.proxy_only,
         "The proxy works; start the DHCP server that gives addresses, or free addresses in its pool.",
         _DHCP_OF,
     ),
     Rule(
         "malformed-reply",
         "fatal",
-        _malformed,
+        symptoms.malformed,
         "Have the DHCP server mended: look at the transaction identifier, options 53 and 54 and the END of its offer.",
         _DHCP_OF,
     ),
     Rule(
         "no-boot-file",
         "fatal",
-        _no_boot_file,
+        symptoms.no_boot_file,
         "Give this architecture a boot file (file or option 67) and its server, or let a proxy serve it.",
         _DHCP_OF,
     ),
     Rule(
         "proxy-silent",
         "fatal",
-        _proxy_silent,
+        symptoms.proxy_silent,
         "Let a PXE service listen on port 4011 there and serve this architecture, or take option 60 out of the offer.",
         _PORT_4011,
     ),
     Rule(
         "boot-server-silent",
         "fatal",
-        _boot_server_silent,
+        symptoms.boot_server_silent,
         "Start the boot server on {boot_server} port 4011 for that boot item, open its firewall, or correct tag 8.",
         _PORT_4011,
     ),
     Rule(
         "offers-ignored",
         "fatal",
-        _offers_ignored,
+        symptoms.offers_ignored,
         "Check that offers reach the client (broadcast flag, switch filters), and that it may accept these servers.",
         _DHCP_OF,
     ),
     Rule(
         "dhcp-nak",
         "fatal",
-        _nak,
+        symptoms.nak,
         "Look for a second, authoritative server or a lease of another subnet in the log of {server}.",
         _DHCP_OF,
     ),
     Rule(
         "dhcp-request-unanswered",
         "fatal",
-        _request_unanswered,
+        symptoms.request_unanswered,
         "Look into the log of {server}: REQUESTs reach it or not; check relay and firewall in both directions.",
         _DHCP_OF,
     ),
     Rule(
         "address-conflict",
         "fatal",
-        _conflict,
+        symptoms.conflict,
         "Find the station that uses this address without a lease, and take the address out of the pool.",
         "arp && eth.addr == {mac}",
     ),
     Rule(
         "arp-unanswered",
         "fatal",
-        _arp,
+        symptoms.arp,
         "Check that this address is right and up, on this subnet, or that the router option names a live gateway.",
         "arp && eth.addr == {mac}",
     ),
     Rule(
         "http-error",
         "fatal",
-        _http,
+        symptoms.http,
         "Ask for the same address with another HTTP client from that subnet, and read the web server's log.",
         "http && ip.addr == {client}",
     ),
     Rule(
         "nbp-wrong-architecture",
         "fatal",
-        _wrong_architecture,
+        symptoms.wrong_architecture,
         "Choose the boot file by option 93 in the DHCP configuration, one for each architecture.",
         "dhcp.option.client_system_architecture && dhcp.hw.mac_addr == {mac}",
     ),
     Rule(
         "chain-load-loop",
         "fatal",
-        _loop,
+        symptoms.loop,
         "Serve another file (a script) when option 77 says iPXE or option 175 is there, before the loader is offered.",
         "dhcp.option.user_class && dhcp.hw.mac_addr == {mac}",
     ),
     Rule(
         "nbp-not-started",
         "fatal",
-        _not_started,
+        symptoms.not_started,
         "Look at the screen: a signature that Secure Boot does not accept, or an image that the firmware cannot load.",
         "eth.addr == {mac}",
     ),
     Rule(
         "credentials-missing",
         "fatal",
-        _credentials,
+        symptoms.credentials,
         "Serve credentials for this boot item, or turn boot integrity services off in the client's setup.",
         _PORT_4011,
     ),
     Rule(
         "capture-incomplete",
         "info",
-        _incomplete,
+        symptoms.incomplete,
         "Capture again, from before the client is switched on until it has stopped for a minute.",
         "eth.addr == {mac}",
     ),
     Rule(
         "conflicting-dhcp-servers",
         "warning",
-        _several_dhcp,
+        symptoms.several_dhcp,
         "Turn off the server that does not belong there: which one a client takes is chance.",
         _DHCP_OF,
     ),
     Rule(
         "conflicting-proxies",
         "warning",
-        _several_proxies,
+        symptoms.several_proxies,
         "Leave one proxy on this network: which one a client asks is chance.",
         _DHCP_OF,
     ),
     Rule(
         "late-link",
         "warning",
-        _late_link,
+        symptoms.late_link,
         "Let the switch port forward at once (portfast, edge port): its spanning tree blocks the first seconds.",
         _DHCP_OF,
     ),
@@ -463,7 +183,7 @@ def _of_download(case: BootCase) -> list[Diagnosis]:
     if transfer is None:
         return []
     outcome = settled(found, transfer)
-    wanted = case.failed_at(_STEP_DOWNLOAD)
+    wanted = case.failed_at(STEP_DOWNLOAD)
     return [
         diagnosis
         for diagnosis in diagnose_transfer(TransferCase(transfer, outcome))

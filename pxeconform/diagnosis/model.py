@@ -46,8 +46,8 @@ Case = TypeVar("Case")
 class Rule(Generic[Case]):
     """A cause, how it looks on the wire, and the advice for it.
 
-    `advice` and `display_filter` are templates: `{mac}`, `{client}`, `{server}`, `{proxy}` and `{boot_server}`, `{port}`
-    are filled in from the case, with what is not known as `?` and filters without it left out.
+    `advice` and `display_filter` are templates: `{mac}`, `{client}`, `{server}`, `{boot_server}` and `{port}` are
+    filled in from the case. In advice, what is not known is `?`; a filter's terms that need it are left out.
     """
 
     cause: str

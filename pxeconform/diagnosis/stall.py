@@ -116,10 +116,10 @@ def _in_transfer(boot: Boot) -> Stall | None:
     if transfer.error is not None:
         mine = transfer.error.sender is Sender.SERVER
         return Stall("server" if mine else "client", f"DATA of {name}, an ERROR came", transfer.error.frame)
-    server = [event for event in transfer.of(Sender.SERVER)]
+    server = list(transfer.of(Sender.SERVER))
     if not server:
         return Stall("server", f"first packet of {name}", transfer.request_frames[-1])
-    client = [event for event in transfer.of(Sender.CLIENT)]
+    client = list(transfer.of(Sender.CLIENT))
     acknowledged = transfer.last_acked
     newest = transfer.content.highest
     last_news = next((e for e in reversed(server) if isinstance(e.packet, Data | Oack)), server[-1])

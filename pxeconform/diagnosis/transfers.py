@@ -112,7 +112,7 @@ def _options(case: TransferCase) -> Symptom | None:
 
 def _silent(case: TransferCase) -> Symptom | None:
     transfer = case.transfer
-    if not case.stalled or any(True for _ in transfer.of(Sender.SERVER)):
+    if not case.stalled or _unreachable(case) is not None or any(True for _ in transfer.of(Sender.SERVER)):
         return None
     tries = len(transfer.request_frames)
     text = f"{tries} requests for {transfer.file} to {transfer.server} brought no answer"
@@ -181,10 +181,18 @@ def _vanished(case: TransferCase) -> Symptom | None:
         d for d in transfer.unreachable if last is not None and d.time >= last.time and d.source == transfer.server
     ]
     repeats = len(blocks) - len(set(blocks))
-    if repeats < 2 and not closed:
+    if repeats < 1 and not closed:
         return None
     text = f"the client says nothing after block {max(transfer.last_acked, 0)} of {transfer.file}, the server goes on"
     return Symptom(text, (*_ends(case), *(e.frame for e in after), *(d.frame for d in closed)), "likely")
+
+
+def _vanished_at_once(case: TransferCase) -> bool:
+    """All repetitions came after the client fell silent: they are no sign of loss before."""
+    transfer = case.transfer
+    last = _last_of(transfer, Sender.CLIENT)
+    after = [e for e in transfer.of(Sender.SERVER) if last is not None and e.time > last.time]
+    return _vanished(case) is not None and repeated_blocks(transfer) <= len(after)
 
 
 def _stalled(case: TransferCase) -> Symptom | None:
@@ -202,7 +210,7 @@ def _stalled(case: TransferCase) -> Symptom | None:
 def _loss(case: TransferCase) -> Symptom | None:
     transfer = case.transfer
     again, blocks = repeated_blocks(transfer), transfer.content.blocks
-    if again < _FEW or again < blocks * _NOISE or case.outcome is not Outcome.COMPLETE:
+    if again < _FEW or again < blocks * _NOISE or _black_hole(case) is not None or _vanished_at_once(case):
         return None
     seconds = (transfer.ended - transfer.started) / 1e9
     text = f"{again} of {blocks} blocks of {transfer.file} had to be sent again; it took {seconds:.1f} s"
@@ -276,7 +284,7 @@ TRANSFER_RULES: tuple[Rule[TransferCase], ...] = (
         "tftp-data-port-blocked",
         "fatal",
         _data_port,
-        "Let replies from any port of {server} through (connection tracking helper for TFTP), or use a single-port server.",
+        "Let replies from any port of {server} through (firewalls need their TFTP helper), or use one with a single port.",
         f"ip.addr == {{client}} && {_PORT}",
     ),
     Rule(
@@ -297,7 +305,7 @@ TRANSFER_RULES: tuple[Rule[TransferCase], ...] = (
         "mtu-black-hole",
         "fatal",
         _black_hole,
-        "Lower blksize (512 to try), and look for a tunnel or a link with a smaller MTU between {server} and the client.",
+        "Lower blksize (512 to try), and look for a tunnel or a link of smaller MTU between {server} and the client.",
         f"tftp && {_PORT}",
     ),
     Rule(
@@ -318,7 +326,7 @@ TRANSFER_RULES: tuple[Rule[TransferCase], ...] = (
         "packet-loss",
         "warning",
         _loss,
-        "Look for loss on the path (duplex, cable, overload); a server that waits a second for each lost block is slow.",
+        "Look for loss on the path (duplex, cable, overload); servers that wait a second for each lost block are slow.",
         f"tftp && {_PORT}",
     ),
     Rule(

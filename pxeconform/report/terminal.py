@@ -37,12 +37,12 @@ class _Page:
     def safe(self, value: object, limit: int | None = None) -> str:
         return for_terminal(value, self._console.encoding, limit)
 
-    def fit(self, value: object, width: int) -> str:
-        """Exactly `width` cells, without the middle or filled up."""
+    def fit(self, value: object, width: int, *, middle: bool = True) -> str:
+        """Exactly `width` cells: filled up, or without what does not fit, in the middle or at the end."""
         text = self.safe(value)
         if cell_len(text) > width:
-            tail = max(width - 3, 2) // 3
-            text = f"{text[: max(width - 3, 2) - tail]}...{text[len(text) - tail :]}"
+            tail = max(width - 3, 2) // 3 if middle else 0
+            text = f"{set_cell_size(text, max(width - 3, 2) - tail)}...{text[len(text) - tail :]}"
         return set_cell_size(text, width)
 
     def blank(self) -> None:
@@ -177,7 +177,7 @@ def _step(page: _Page, step: Dict, origin: int | None) -> None:
     beside = bool(detail) and len(detail) <= room
     page.line((f"{word:<16}", style), head, (f" · {detail}" if beside else "", "dim"), indent=_INDENT)
     if detail and not beside:
-        page.line((page.fit(detail, page.width - 21).rstrip(), "dim"), indent=_INDENT + 18)
+        page.line((page.fit(detail, page.width - 20, middle=False).rstrip(), "dim"), indent=_INDENT + 18)
 
 
 def _transfers(page: _Page, transfers: Sequence[Dict], limit: int = 30) -> None:
@@ -275,7 +275,7 @@ def _verdict_line(page: _Page, verdict: Dict, width: int) -> tuple[str, ...]:
     head = f"{page.fit(verdict.get('requirement'), width)}  {level:<12}{words.times(verdict)}"
     room = page.width - _INDENT - 16 - len(head) - 3
     more = verdict.get("observed") or verdict.get("reason")
-    beside = f"  {page.fit(more, room)}".rstrip() if more and room >= 30 else ""
+    beside = f"  {page.fit(more, room, middle=False)}".rstrip() if more and room >= 30 else ""
     page.line((f"{word:<16}", style), head, (beside, "dim"), indent=_INDENT)
     return known.marks
 

@@ -292,7 +292,8 @@ def transfer_notes(transfer: Dict) -> str:
     notes = []
     if transfer.get("error_code") is not None or transfer.get("error_message"):
         message = transfer.get("error_message")
-        notes.append(f"ERROR {transfer.get('error_code')}{' ' if message else ''}{quoted(message, 80)}")
+        kind = "HTTP status" if transfer.get("protocol") == "http" else "ERROR"
+        notes.append(f"{kind} {transfer.get('error_code')}{' ' if message else ''}{quoted(message, 80)}")
     for key, noun in (("retransmitted_blocks", "block repeated"), ("lost_blocks", "block lost")):
         if number := transfer.get(key):
             notes.append(counted(number, noun, noun.replace("block", "blocks")))

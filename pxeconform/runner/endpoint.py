@@ -56,8 +56,6 @@ class Endpoint:
         scenario: str,
         name: str,
         local: Address,
-        *,
-        multicast: bool = False,
     ) -> None:
         self.scenario, self.name = scenario, name
         self._recorder, self._stop = recorder, stop

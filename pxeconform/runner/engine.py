@@ -6,8 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pxeconform import __version__
@@ -34,6 +33,7 @@ _STALL = 0.25
 """A heartbeat (s) that comes this late says that the tester itself stood still."""
 
 SURVEY = "survey"
+_INTERRUPTED = "the run was interrupted"
 
 
 class TargetError(Exception):
@@ -125,7 +125,6 @@ class _Session:
         self._records: list[ScenarioRecord] = []
         self._sockets: list[SocketRecord] = []
         self._lock = threading.Lock()
-        self._turns = {s.turn: threading.Lock() for s in run.plan.scenarios if s.turn}
         self._started = time.time_ns()
         self._died_at: int | None = None
         self._stalls: list[tuple[int, int]] = []
@@ -149,36 +148,40 @@ class _Session:
         return ledger
 
     def _play_all(self, scenarios: Iterable[Scenario]) -> None:
-        # Those that must take turns begin first: together they take longest.
-        ordered = sorted(scenarios, key=lambda s: s.turn is None)
+        chains: dict[str, list[Scenario]] = {}
+        for scenario in scenarios:
+            chains.setdefault(scenario.turn or scenario.id, []).append(scenario)
+        # Those that take turns begin first: together they take longest.
         with ThreadPoolExecutor(max_workers=self._jobs) as pool:
-            for done in [pool.submit(self._play_one, scenario) for scenario in ordered]:
+            for done in [pool.submit(self._play_chain, c) for c in sorted(chains.values(), key=len, reverse=True)]:
                 done.result()
 
+    def _play_chain(self, chain: Iterable[Scenario]) -> None:
+        for scenario in chain:
+            self._play_one(scenario)
+
     def _play_one(self, scenario: Scenario) -> None:
-        turn = self._turns.get(scenario.turn) if scenario.turn else None
-        with turn or nullcontext():
-            play = Play(self._setting, scenario.id, self._plan.seed)
-            started = time.time_ns()
-            status, reason = "played", ""
-            if self._died_at is not None:
-                status, reason = "skipped", f"target died at frame {self._died_at}"
-            elif self._run.stop.is_set():
-                status, reason = "skipped", "the run was interrupted"
-            else:
-                try:
-                    scenario.body(play)
-                    reason = play.reason
-                except Unplayable as unplayable:
-                    reason = play.reason or str(unplayable)
-                except Interrupted:
-                    status, reason = "skipped", "the run was interrupted"
-                except Exception as error:  # A broken scenario is reported, and ends neither the run nor the others.
-                    status, reason = "error", f"{type(error).__name__}: {error}"
-            sockets = self._close(play)
-            record = ScenarioRecord(
-                scenario.id, status, reason, scenario.exercises, started, time.time_ns(), tuple(play.withheld)
-            )
+        play = Play(self._setting, scenario.id, self._plan.seed)
+        started = time.time_ns()
+        status, reason = "played", ""
+        if self._died_at is not None:
+            status, reason = "skipped", f"target died at frame {self._died_at}"
+        elif self._run.stop.is_set():
+            status, reason = "skipped", _INTERRUPTED
+        else:
+            try:
+                scenario.body(play)
+                reason = play.reason
+            except Unplayable as unplayable:
+                reason = play.reason or str(unplayable)
+            except Interrupted:
+                status, reason = "skipped", _INTERRUPTED
+            except Exception as error:  # A broken scenario is reported, and ends neither the run nor the others.
+                status, reason = "error", f"{type(error).__name__}: {error}"
+        sockets = self._close(play)
+        record = ScenarioRecord(
+            scenario.id, status, reason, scenario.exercises, started, time.time_ns(), tuple(play.withheld)
+        )
         with self._lock:
             self._records.append(record)
             self._sockets += sockets
@@ -223,7 +226,7 @@ class _Session:
         write_whole(self._folder / LEDGER, ledger.to_json())
         coverage = Coverage(first_time=ledger.started, last_time=ledger.finished)
         write_whole(self._folder / COVERAGE, coverage.to_json())
-        return replace(ledger)
+        return ledger
 
 
 def _setting(plan: Plan, recorder: Recorder, stop: threading.Event, facts: Facts) -> Setting:

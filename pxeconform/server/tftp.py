@@ -125,16 +125,23 @@ class TftpServer:
         settings = self.config.tftp
         if request.opcode == Opcode.RRQ:
             stream, size = self.store.open(request.filename)
-            agreed = self.negotiate(request, size)
+            agreed = self._negotiate_or_close(request, size, stream.close)
             source: Source = NetasciiReader(stream) if request.mode == "netascii" else stream
             return self.read_transfer(source, incoming.source, socket, agreed, settings, incoming.local)
         announced = option_number(request.options, "tsize")
         if announced is not None and announced > self.store.space_left:
             raise FileRefused(ErrorCode.DISK_FULL, "Disk full or allocation exceeded")
         upload: Upload = self.store.create(request.filename)
-        agreed = self.negotiate(request, announced or 0)
+        agreed = self._negotiate_or_close(request, announced or 0, upload.discard)
         writer = NetasciiWriter(upload) if request.mode == "netascii" else upload
         return self.write_transfer(writer, incoming.source, socket, agreed, settings, incoming.local)
+
+    def _negotiate_or_close(self, request: Request, size: int, close: Callable[[], None]) -> Agreement:
+        try:
+            return self.negotiate(request, size)
+        except Exception:
+            close()
+            raise
 
     def new_socket(self) -> str:
         """A name for the socket of a new transfer: the shell gives it a random port."""

@@ -26,6 +26,8 @@ _LONGEST_PAUSE = 60 * SECOND
 """Silence after which a DISCOVER is a new attempt: twice what firmware waits at most within one."""
 
 _RESTART_PAUSE = 5 * SECOND
+_RECENT = 50
+"""Requests that an answer may still belong to."""
 
 
 class Role(Enum):
@@ -69,16 +71,35 @@ class Attempt:
     """Some message of the client (or a reply with its class) is of a network boot."""
     cut: bool = False
     """The capture holds none of the options, so nobody can tell."""
+    first: DhcpEvent | None = None
+    """The first message of the client, a whole one before one that the capture cut: it tells who the client is."""
+    last_of_client: DhcpEvent | None = None
+    """The client's last message."""
+    acknowledged: bool = False
+    """An ACK gave it its address."""
+    asked: list[tuple[Role, DhcpEvent]] = field(default_factory=list)
+    """Requests to proxy and boot servers."""
+    plain_xids: set[int] = field(default_factory=set)
+    """Transaction identifiers of its DISCOVERs and REQUESTs."""
+
+    def add(self, role: Role, event: DhcpEvent) -> None:
+        """Take a message; a big trace must not be searched again for every one."""
+        self.messages.append((role, event))
+        self.acknowledged |= role is Role.ACK
+        if not event.from_client:
+            return
+        self.last_of_client = event
+        if self.first is None or (self.first.message.cut and not event.message.cut):
+            self.first = event
+        self.xids.add(event.message.xid)
+        if role in _ANSWER:
+            self.asked.append((role, event))
+        elif role in (Role.DISCOVER, Role.REQUEST):
+            self.plain_xids.add(event.message.xid)
 
     def of(self, *roles: Role) -> tuple[DhcpEvent, ...]:
         """The messages in these roles."""
         return tuple(event for role, event in self.messages if role in roles)
-
-    @property
-    def first(self) -> DhcpEvent | None:
-        """The first message of the client that is whole: it tells who the client is."""
-        events = [event for _, event in self.messages if event.from_client]
-        return next((event for event in events if not event.message.cut), events[0] if events else None)
 
     @property
     def started(self) -> int:
@@ -91,14 +112,9 @@ class Attempt:
         return max([self.messages[-1][1].time, *(transfer.ended for transfer in self.transfers)])
 
     @property
-    def last_of_client(self) -> DhcpEvent | None:
-        """The client's last message."""
-        return next((event for _, event in reversed(self.messages) if event.from_client), None)
-
-    @property
     def bound(self) -> bool:
         """The client got as far as an address that it used."""
-        return any(role is Role.ACK for role, _ in self.messages) or bool(self.transfers)
+        return self.acknowledged or bool(self.transfers)
 
 
 class _Clients:
@@ -120,8 +136,7 @@ class _Clients:
             attempt = self._begin(client, attempt)
         attempt.netboot |= firmware.wants_to_boot(message)
         attempt.cut |= message.cut and not message.options
-        attempt.messages.append((_request_role(event), event))
-        attempt.xids.add(message.xid)
+        attempt.add(_request_role(event), event)
         if message.xid:
             self._by_xid[message.xid] = attempt
         if message.ciaddr != NOWHERE:
@@ -143,7 +158,7 @@ class _Clients:
             # Misconfigured servers send the class to everybody, so a reply counts only where no request was seen.
             attempt.netboot |= message.is_pxe or message.is_http
         role = _reply_role(attempt, event)
-        attempt.messages.append((role, event))
+        attempt.add(role, event)
         if message.yiaddr != NOWHERE:
             (self._bound if role is Role.ACK else self._offered)[message.yiaddr] = attempt
 

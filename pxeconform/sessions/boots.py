@@ -10,11 +10,9 @@ from pxeconform.protocol.dhcp import Message
 from pxeconform.registry.architectures import architecture_name
 from pxeconform.sessions import nbp as programs
 from pxeconform.sessions.attempts import SECOND, Attempt, Role, find_attempts
-from pxeconform.sessions.evidence import Evidence, gather
+from pxeconform.sessions.evidence import Evidence, gather, index
 from pxeconform.sessions.firmware import Firmware, is_ipxe
-from pxeconform.sessions.http import find_fetches
 from pxeconform.sessions.nbp import Nbp
-from pxeconform.sessions.neighbours import neighbours
 from pxeconform.sessions.offers import Offer, OfferKind, text
 from pxeconform.sessions.sessions import Sessions
 from pxeconform.sessions.steps import Status, Step, nine_steps
@@ -86,13 +84,12 @@ class Boot:
 
 def find_boots(sessions: Sessions, capture_end: int) -> list[Boot]:
     """All boots of a trace by their start; `capture_end` is the time of its last packet, ns."""
-    arp = neighbours(sessions.arp)
-    fetches = find_fetches(sessions.tcp)
+    trace = index(sessions)
     attempts = sorted(find_attempts(sessions), key=lambda attempt: attempt.started)
     boots: list[Boot] = []
     by_attempt: dict[int, Boot] = {}
     for number, attempt in enumerate(attempts, 1):
-        found = gather(attempt, sessions, arp, fetches, capture_end)
+        found = gather(attempt, trace, capture_end)
         before = by_attempt.get(id(attempt.previous)) if attempt.previous is not None else None
         boot = _looped(_boot(number, found, before), before)
         boots.append(boot)

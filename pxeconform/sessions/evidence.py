@@ -13,14 +13,16 @@ from pxeconform.registry.ports import Port
 from pxeconform.sessions.attempts import SECOND, Attempt, Role
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.firmware import Firmware, is_uboot, recognise, signature
-from pxeconform.sessions.http import Fetch
-from pxeconform.sessions.neighbours import Neighbours, Unanswered
+from pxeconform.sessions.http import Fetch, find_fetches
+from pxeconform.sessions.neighbours import Neighbours, Unanswered, neighbours
 from pxeconform.sessions.offers import Lead, Offer, OfferKind, lead_of, next_server, read_offer, text
 from pxeconform.sessions.sessions import Sessions
 from pxeconform.sessions.transfers import Outcome, Transfer
 
 _STARTING = 10 * SECOND
 """Within this time firmware that could not start a boot file goes on to its next way of booting."""
+
+_DUMB = 30 * SECOND
 
 _FOREIGN_LOADER = b"iPXE"
 
@@ -58,12 +60,39 @@ class Abandoned:
 
 
 @dataclass(slots=True)
+class Trace:
+    """What the whole trace says about clients, sorted so that each attempt finds its own."""
+
+    neighbours: Neighbours
+    unreachable: dict[str, list[Datagram]]
+    """ICMP errors about DHCP and PXE, by the address of the client that is quoted."""
+    dhcp6: dict[bytes, list[Datagram]]
+    """DHCPv6 messages of clients, by link address."""
+    fetches: dict[str, list[Fetch]]
+    """HTTP requests, by the client's address."""
+
+
+def index(sessions: Sessions) -> Trace:
+    """Sort what is not DHCPv4 or TFTP by client."""
+    unreachable: dict[str, list[Datagram]] = {}
+    dhcp6: dict[bytes, list[Datagram]] = {}
+    fetches: dict[str, list[Fetch]] = {}
+    for datagram in sessions.unreachable:
+        unreachable.setdefault(datagram.source, []).append(datagram)
+    for datagram in sessions.dhcp6:
+        if datagram.source_mac:
+            dhcp6.setdefault(datagram.source_mac, []).append(datagram)
+    for fetch in find_fetches(sessions.tcp):
+        fetches.setdefault(fetch.client, []).append(fetch)
+    return Trace(neighbours(sessions.arp), unreachable, dhcp6, fetches)
+
+
+@dataclass(slots=True)
 class Evidence:
     """One attempt with everything about it that other parts of the trace tell."""
 
     attempt: Attempt
-    neighbours: Neighbours
-    unreachable: Sequence[Datagram]
+    trace: Trace
     capture_end: int
     abandoned: Abandoned | None = None
     offers: tuple[Offer, ...] = ()
@@ -103,7 +132,7 @@ class Evidence:
         if self.client_ip is None:
             return None
         since = self.attempt.started
-        for found in self.neighbours.unanswered(self.client_ip, since, self.until):
+        for found in self.trace.neighbours.unanswered(self.client_ip, since, self.until):
             enough = self.silent((found.first, *((found.last,) * (len(found.frames) - 1))), NEIGHBOUR)
             if enough and (not targets or found.target in targets):
                 return found
@@ -140,23 +169,19 @@ class Evidence:
         """ICMP errors that quote a request of this client to port 4011."""
         return tuple(
             datagram
-            for datagram in self.unreachable
-            if datagram.destination_port == Port.PXE
-            and datagram.source == self.client_ip
-            and self.attempt.started <= datagram.time <= self.until
+            for datagram in self.trace.unreachable.get(self.client_ip or "", ())
+            if datagram.destination_port == Port.PXE and self.attempt.started <= datagram.time <= self.until
         )
 
 
-def gather(
-    attempt: Attempt, sessions: Sessions, neighbours: Neighbours, fetches: Sequence[Fetch], capture_end: int
-) -> Evidence:
+def gather(attempt: Attempt, trace: Trace, capture_end: int) -> Evidence:
     """Put together what belongs to an attempt."""
-    found = Evidence(attempt, neighbours, sessions.unreachable, capture_end)
+    found = Evidence(attempt, trace, capture_end)
     first = attempt.first
     if first is not None and first.from_client:
         found.firmware = recognise(first.message)
     found.client_ip = _client_address(attempt)
-    found.abandoned = _abandoned(attempt, sessions, found.firmware)
+    found.abandoned = _abandoned(attempt, trace, found.firmware)
     found.offers = _offers(attempt)
     found.file_source, found.lead = _instructions(attempt, found.offers)
     credentials = [text(event.message.boot_file) for event in attempt.of(Role.CREDENTIAL_REPLY)]
@@ -164,8 +189,8 @@ def gather(
     found.downloads, found.others = _downloads(attempt, found)
     found.fetches = tuple(
         fetch
-        for fetch in fetches
-        if fetch.client == found.client_ip and attempt.started <= fetch.started <= found.until
+        for fetch in trace.fetches.get(found.client_ip or "", ())
+        if attempt.started <= fetch.started <= found.until
     )
     return found
 
@@ -228,12 +253,10 @@ def _selected_proxy(attempt: Attempt, offers: Sequence[Offer], chosen: Offer | N
 
 def _instructions(attempt: Attempt, offers: Sequence[Offer]) -> tuple[DhcpEvent | None, Lead]:
     """Which reply names the boot file, and where the replies lead: the last word goes first."""
-    if attempt.of(Role.ITEM_REQUEST):
-        replies = attempt.of(Role.ITEM_REPLY)
-    elif attempt.of(Role.PROXY_REPLY):
-        replies = attempt.of(Role.PROXY_REPLY)
-    else:
-        replies = ()
+    replies = attempt.of(Role.ITEM_REPLY if attempt.of(Role.ITEM_REQUEST) else Role.PROXY_REPLY)
+    # A loader may ask on port 4011 as well; that is not what told the firmware.
+    loaded = min((transfer.started for transfer in attempt.transfers if transfer.delivered), default=None)
+    replies = tuple(event for event in replies if loaded is None or event.time <= loaded) or replies
     for event in reversed(replies):
         lead = lead_of(event.message)
         if lead is Lead.FILE:
@@ -287,7 +310,7 @@ def _bare(name: str) -> str:
     return name.lstrip("/")
 
 
-def _abandoned(attempt: Attempt, sessions: Sessions, firmware: Firmware) -> Abandoned | None:
+def _abandoned(attempt: Attempt, trace: Trace, firmware: Firmware) -> Abandoned | None:
     """The first sign that the client does something else: a further attempt, or DHCPv6 by EDK2's firmware.
 
     iPXE asks by IPv4 and IPv6 at once, so of it DHCPv6 means nothing.
@@ -303,9 +326,8 @@ def _abandoned(attempt: Attempt, sessions: Sessions, firmware: Firmware) -> Aban
         found.append(Abandoned(event.frame, event.time, "a new DISCOVER", same or other_way))
     if firmware is Firmware.EDK2:
         last = attempt.messages[-1][1].time
-        for datagram in sessions.dhcp6:
-            mine = datagram.source_mac and datagram.source_mac == attempt.client
-            if mine and datagram.time >= last and _FOREIGN_LOADER not in datagram.payload:
+        for datagram in trace.dhcp6.get(attempt.client, ()):
+            if datagram.time >= last and _FOREIGN_LOADER not in datagram.payload:
                 found.append(Abandoned(datagram.frame, datagram.time, "DHCPv6", True))
                 break
     return min(found, key=lambda a: a.time, default=None)
@@ -318,6 +340,14 @@ def not_started(found: Evidence, delivered: int) -> Abandoned | None:
         return None
     own_traffic = any(transfer.started >= delivered for transfer in found.others)
     return later if not own_traffic and 0 <= later.time - delivered <= _STARTING else None
+
+
+def dumb(found: Evidence, delivered: int) -> bool:
+    """The client sent nothing more that could be seen for half a minute while the capture ran on."""
+    later = [transfer.started for transfer in found.attempt.transfers] + [f.started for f in found.fetches]
+    spoke = any(time > delivered for time in later) or found.attempt.messages[-1][1].time > delivered
+    heard = found.client_ip is not None and found.trace.neighbours.heard(found.client_ip, delivered)
+    return found.abandoned is None and not spoke and not heard and found.capture_end - delivered >= _DUMB
 
 
 def refused_options(transfer: Transfer) -> bool:

@@ -88,7 +88,11 @@ def _repeats(event: DhcpEvent, earlier: DhcpEvent) -> bool:
 
 
 def _likeness(reply: DhcpEvent, request: DhcpEvent) -> int:
-    """How much speaks for this reply belonging to that request; two points are needed."""
+    """How much speaks for this reply belonging to that request; two points are needed.
+
+    Hardware address and client address name the host: clients that share both (a tester's scenarios do) are told apart
+    only by socket, transaction id and UUID, so one of these must be among the evidence.
+    """
     if reply.scenario != request.scenario:
         return 0
     answer, question = reply.message, request.message
@@ -97,8 +101,10 @@ def _likeness(reply: DhcpEvent, request: DhcpEvent) -> int:
     # A message to an address of the client's own is more than one to a port that everybody shares.
     points = 2 if own_socket and request.source[0] not in ("0.0.0.0", "255.255.255.255") else 0
     points += answer.xid == question.xid
-    points += answer.chaddr == question.chaddr
     points += uuid is not None and answer.get(Option.CLIENT_UUID) == uuid
+    if not points:
+        return 0
+    points += answer.chaddr == question.chaddr
     points += question.ciaddr != "0.0.0.0" and question.ciaddr in (answer.yiaddr, answer.ciaddr, reply.destination[0])
     return points
 

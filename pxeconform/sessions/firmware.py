@@ -1,7 +1,7 @@
 """Who is booting, told by what it sends: no string in a packet says "EDK2", habits do.
 
-The habits are those of EDK2's and iPXE's DHCP clients, of ROMs made from Intel's development kit (PXE 2.1 Table 2-1) and
-of PXELINUX (RFC 5071). They are evidence and no proof, so whatever fits none of them is `unknown`.
+The habits are those of EDK2's and iPXE's DHCP clients, of ROMs made from Intel's development kit (PXE 2.1 Table 2-1)
+and of PXELINUX (RFC 5071). They are evidence and no proof, so whatever fits none of them is `unknown`.
 """
 
 from __future__ import annotations

@@ -87,9 +87,11 @@ def matches(image: Image, architecture: int | None, *, loader: bool) -> bool | N
         same = entry is not None and entry.machine == image.machine and image.machine is not None
         differs = entry is not None and image.format is Format.PE and entry.machine not in (None, image.machine)
         return True if same else False if differs else None
-    if loader and (image.kernel or image.format is Format.SCRIPT):
-        return True if entry.family == "bios" or image.format is not Format.PE else image.machine == entry.machine
+    if loader and image.format is Format.SCRIPT:
+        return True
     if entry.family == "bios":
+        if loader and image.kernel:
+            return True
         return {Format.BIOS: True, Format.PE: image.kernel and None, Format.ELF: None if loader else False}.get(
             image.format
         )

@@ -27,15 +27,15 @@ class Neighbours:
 
     _asked: dict[str, list[Datagram]] = field(default_factory=lambda: defaultdict(list))
     _answered: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
+    _sought: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
-    def asked_between(self, since: int, until: int, target: str | None) -> bool:
-        """Somebody looked for an address then: a server that does so got the client's DISCOVER."""
-        return any(
-            since <= datagram.time <= until
-            for asked in self._asked.values()
-            for datagram in asked
-            if target is None or datagram.destination == target
-        )
+    def asked_between(self, since: int, until: int, target: str) -> bool:
+        """Somebody looked for an address then: a server that tests whether it is free got the client's DISCOVER."""
+        return any(since <= time <= until for time in self._sought.get(target, ()))
+
+    def heard(self, client: str, since: int) -> bool:
+        """The client itself asked for somebody after that time."""
+        return any(datagram.time > since for datagram in self._asked.get(client, ()))
 
     def unanswered(self, client: str, since: int, until: int) -> list[Unanswered]:
         """Addresses that `client` asked for between two times (ns) without any reply, in the order of asking."""
@@ -57,6 +57,7 @@ def neighbours(datagrams: Iterable[Datagram]) -> Neighbours:
         operation = datagram.code[0] if datagram.code is not None else 0
         if operation == _REQUEST:
             found._asked[datagram.source].append(datagram)
+            found._sought[datagram.destination].append(datagram.time)
         elif operation == _REPLY:
             found._answered[datagram.source, datagram.destination].append(datagram.time)
     return found

@@ -19,6 +19,7 @@ from pxeconform.sessions.evidence import (
     OFFERS,
     PORT_4011,
     Evidence,
+    dumb,
     not_started,
     refused_options,
 )
@@ -333,10 +334,16 @@ def _execute(found: Evidence, nbp: Nbp | None) -> _Found:
     if own:
         event = own[0].events[0]
         return _Found(Status.DONE, ((event.frame, event.time),), {"reason": f"it requests {own[0].file}"})
+    fetched = [fetch for fetch in found.fetches if fetch.started >= delivered]
+    if fetched:
+        reason = f"it requests {fetched[0].path} over HTTP"
+        return _Found(Status.DONE, ((fetched[0].first_frame, fetched[0].started),), {"reason": reason})
     loader = found.abandoned
     if loader is not None:
         return _Found(Status.DONE, ((loader.frame, loader.time),), {"reason": f"{loader.how} by what was loaded"})
-    return _Found(Status.NOT_CAPTURED, (), {"reason": "nothing that the boot file sends was seen"})
+    silent = dumb(found, delivered)
+    reason = "the client is silent from then on" if silent else "nothing that the boot file sends was seen"
+    return _Found(Status.NOT_CAPTURED, (), {"reason": reason, "silent": silent})
 
 
 def _delivered(found: Evidence) -> int | None:

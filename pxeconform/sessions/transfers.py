@@ -25,7 +25,7 @@ Endpoint = tuple[str, int]
 _MODES = frozenset({"octet", "netascii", "mail"})
 _MOST_ORPHANS = 10_000
 _MIRROR_SPAN = 1_000_000
-"""Nanoseconds within which the same block twice is a copy made by the capture, not by the server's timer."""
+"""Nanoseconds within which the same packet twice is a copy made by the capture, not by the sender's timer."""
 
 _PROBE_ERRORS = frozenset({ErrorCode.NOT_DEFINED, ErrorCode.OPTION_NEGOTIATION_FAILED})
 
@@ -92,10 +92,14 @@ class Transfer:
     """Link address that the first request came from; a router's, where one lies between."""
     progressed: int = 0
     """Time of the last datagram that brought something new, ns: repetitions do not count."""
+    copied: bool = False
+    """A mirror port copied the packets: already the request came twice within a millisecond."""
     mirrored: int = 0
-    """DATA packets that a mirror port copied: the same block again within a millisecond."""
+    """DATA packets that are such copies."""
     last_data: tuple[int, int] = (-1, 0)
     """Block number and time of the DATA packet seen last."""
+    last_ack: tuple[int, int] = (-1, 0)
+    """Block number and time of the client's ACK seen last."""
 
     @property
     def direction(self) -> str:
@@ -152,6 +156,9 @@ class Transfer:
             asked_size = tftp.option_value(self.request.options, "tsize") is not None
             is_probe = asked_size and code in _PROBE_ERRORS and not self.data_packets
             return Outcome.PROBE if is_probe else Outcome.ABORTED_BY_CLIENT
+        if any((d.source, d.source_port) == (self.server, self.server_port) for d in self.unreachable):
+            # The client's host says that nobody listens there any more.
+            return Outcome.STALLED
         if capture_end is not None and capture_end - self.progressed < patience:
             return Outcome.INCOMPLETE_CAPTURE
         return Outcome.STALLED
@@ -233,6 +240,7 @@ class TransferTracker:
     def _request(self, datagram: Datagram, packet: Request) -> bool:
         running = self._by_client.get(datagram.sender)
         if running is not None and self._is_repetition(running, datagram, packet):
+            running.copied |= abs(datagram.time - running.started) <= _MIRROR_SPAN
             running.request_frames.append(datagram.frame)
             self._append(running, datagram, packet, Sender.CLIENT)
             return True
@@ -277,11 +285,12 @@ class TransferTracker:
             return
         if isinstance(packet, Ack):
             index = transfer.content.index_of(packet.block, transfer.last_acked)
-            if index <= transfer.last_acked:
-                transfer.duplicate_acks += 1
-            else:
+            if index > transfer.last_acked:
                 transfer.last_acked = index
                 transfer.progressed = datagram.time
+            elif not _is_copy(transfer, transfer.last_ack, packet.block, datagram.time):
+                transfer.duplicate_acks += 1
+            transfer.last_ack = packet.block, datagram.time
         elif isinstance(packet, Data) and transfer.direction == "write":
             self._data(transfer, datagram, packet)
         elif isinstance(packet, Error) and packet.code != ErrorCode.UNKNOWN_TRANSFER_ID:
@@ -323,7 +332,7 @@ class TransferTracker:
         transfer.content.add(packet, whole=not datagram.cut)
         if transfer.content.retransmitted == repeated:
             transfer.progressed = datagram.time
-        elif transfer.last_data[0] == packet.block and abs(datagram.time - transfer.last_data[1]) <= _MIRROR_SPAN:
+        elif _is_copy(transfer, transfer.last_data, packet.block, datagram.time):
             transfer.mirrored += 1
         transfer.last_data = packet.block, datagram.time
 
@@ -355,3 +364,7 @@ class TransferTracker:
             return False
         transfer.unreachable.append(datagram)
         return True
+
+
+def _is_copy(transfer: Transfer, before: tuple[int, int], block: int, time: int) -> bool:
+    return transfer.copied and before[0] == block and abs(time - before[1]) <= _MIRROR_SPAN

@@ -5,7 +5,6 @@ Each fault breaks one requirement. Where a second one must fall with it, the rea
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,6 +30,7 @@ from pxeconform.requirements.ledger import Claims
 from pxeconform.server.bootserver import BootServer
 from pxeconform.server.config import ServerConfig
 from pxeconform.server.datagrams import PXE_SOCKET, TFTP_SOCKET, Address, Incoming, Outgoing
+from pxeconform.server.files import Source
 from pxeconform.server.service import PxeServer
 from pxeconform.server.tftp import ReadTransfer, TftpServer, Transfer
 from pxeconform.server.transfers import Sent
@@ -137,29 +137,30 @@ class OneIdentifierForAll(_SharedSocket):
     shared = "tftp:only"
 
 
-class _SharedStream(io.RawIOBase):
-    """Reads from whatever stream the server holds at the moment."""
+class _SharedStream:
+    """Reads from whatever stream the server holds at the moment; the end of one transfer does not close it."""
 
-    def __init__(self, holder: OneStreamForAll) -> None:
-        super().__init__()
-        self._holder = holder
+    def __init__(self, current: Callable[[], Source]) -> None:
+        self._current = current
 
-    def read(self, size: int = -1, /) -> bytes:
-        return self._holder.stream.read(size)
+    def read(self, size: int, /) -> bytes:
+        return self._current().read(size)
+
+    def close(self) -> None:
+        pass
 
 
 class OneStreamForAll(TftpServer):
     """One open file for the whole server: the request that came last decides what all of them read."""
 
-    stream: io.BytesIO
+    stream: Source
 
     def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
         if request.opcode is Opcode.RRQ:
-            opened, _ = self.store.open(request.filename)
-            self.stream = io.BytesIO(opened.read())
+            self.stream = self.store.open(request.filename)[0]
         transfer = super().open_transfer(request, incoming, socket)
         if isinstance(transfer, ReadTransfer):
-            transfer._source = _SharedStream(self)  # type: ignore[assignment]
+            transfer._source = _SharedStream(lambda: self.stream)
         return transfer
 
 
@@ -169,8 +170,9 @@ class OneStreamForEachClient(TftpServer):
     def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
         earlier = next((t for t in self.transfers.values() if t.client == incoming.source), None)
         transfer = super().open_transfer(request, incoming, socket)
-        if isinstance(earlier, ReadTransfer) and isinstance(transfer, ReadTransfer):
-            transfer._source = earlier._source
+        if isinstance(transfer, ReadTransfer):
+            stream = earlier._source if isinstance(earlier, ReadTransfer) else self.store.open(request.filename)[0]
+            transfer._source = _SharedStream(lambda: stream)
         return transfer
 
 
@@ -263,8 +265,10 @@ def _retagged(change: Callable[[dict[int, bytes]], Mapping[int, bytes]]) -> Chan
     def changed(answer: Message, _: Message) -> Message:
         tags = answer.vendor_options
         assert tags is not None
-        values = {tag: value for tag in (PxeTag.BOOT_ITEM, PxeTag.CREDENTIAL_TYPES) if (value := tags.get(tag))}
-        built = vendor_options.build(change(dict(values)).items())
+        values: dict[int, bytes] = {
+            tag: value for tag in (PxeTag.BOOT_ITEM, PxeTag.CREDENTIAL_TYPES) if (value := tags.get(tag))
+        }
+        built = vendor_options.build(change(values).items())
         return answer.with_options((Option.VENDOR_SPECIFIC, built))
 
     return changed
@@ -278,6 +282,16 @@ def _other_type(tags: dict[int, bytes]) -> dict[int, bytes]:
 def _no_bit(tags: dict[int, bytes]) -> dict[int, bytes]:
     kind, layer = struct.unpack("!HH", tags[PxeTag.BOOT_ITEM])
     return tags | {PxeTag.BOOT_ITEM: struct.pack("!HH", kind, layer & 0x7FFF)}
+
+
+def _typed(*kinds: int) -> Callable[[dict[int, bytes]], Mapping[int, bytes]]:
+    """Other credential types in the reply."""
+    return lambda tags: tags | {PxeTag.CREDENTIAL_TYPES: struct.pack(f"!{len(kinds)}I", *kinds)}
+
+
+def _certificate_instead(tags: dict[int, bytes]) -> Mapping[int, bytes]:
+    """A type that is true of the credentials, but the client asked for 41 or 42."""
+    return _typed(signer().certificate_id)(tags)
 
 
 class AnswersForOthers(BootServer):
@@ -473,7 +487,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("sorcerer's apprentice", "TFTP-1123-SAS-01", _reading(SorcerersApprentice), "2 copies"),
     Fault("deaf to REQUEST", f"{_DISC}01", _deaf_to(MessageType.REQUEST), "no answer"),
     Fault("deaf to INFORM", f"{_DISC}02", _deaf_to(MessageType.INFORM), "no answer"),
-    Fault("always to port 4011", f"{_DISC}05", _always_to(4011), "answered to 127.0.0.1 port 4011"),
+    Fault("always to port 4011", f"{_DISC}05", _always_to(4011), "port 4011"),
     Fault("sends an OFFER", f"{_DISC}06", _message_type(MessageType.OFFER), "OFFER"),
     Fault("names no file", f"{_DISC}07", _answering(_nameless), "no boot file name"),
     Fault("names a file it lacks", f"{_DISC}07", _answering(_names(b"gone")), "refuses the file"),
@@ -497,9 +511,14 @@ FAULTS: tuple[Fault, ...] = (
     Fault("another type", f"{_DISC}11", _answering(_retagged(_other_type)), "answered with type"),
     Fault("answers for others", f"{_DISC}13", _boot(AnswersForOthers), "answered with ACK"),
     Fault(
-        "keeps ciaddr", f"{_DISC}15", _answering(lambda answer, asked: replace(answer, ciaddr=asked.ciaddr)), "ciaddr is"
+        "keeps ciaddr",
+        f"{_DISC}15",
+        _answering(lambda answer, asked: replace(answer, ciaddr=asked.ciaddr)),
+        "ciaddr is",
     ),
-    Fault("no yiaddr", f"{_DISC}16", _answering(lambda answer, _: replace(answer, yiaddr=NOWHERE)), "yiaddr is 0.0.0.0"),
+    Fault(
+        "no yiaddr", f"{_DISC}16", _answering(lambda answer, _: replace(answer, yiaddr=NOWHERE)), "yiaddr is 0.0.0.0"
+    ),
     Fault("no UUID", f"{_DISC}17", _answering(_without(Option.CLIENT_UUID)), "is missing"),
     Fault("another UUID", f"{_DISC}17", _answering(_with(Option.CLIENT_UUID, bytes(17))), "differs"),
     Fault(
@@ -542,7 +561,9 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "two credential types",
         f"{_BIS}03",
-        _answering(_retagged(lambda tags: tags | {PxeTag.CREDENTIAL_TYPES: struct.pack("!II", 41, 42)}), credentials=True),
+        _answering(
+            _retagged(lambda tags: tags | {PxeTag.CREDENTIAL_TYPES: struct.pack("!II", 41, 42)}), credentials=True
+        ),
         "8 octets",
     ),
     Fault("own order of types", f"{_BIS}04", _boot(OwnOrder), "chose 0x2a, though 0x29"),
@@ -577,15 +598,13 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a type that was not listed",
         f"{_BIS}12",
-        _answering(_retagged(lambda tags: tags | {PxeTag.CREDENTIAL_TYPES: struct.pack("!I", 77)}), credentials=True),
-        "type 0x4d",
+        _answering(_retagged(_certificate_instead), credentials=True),
+        "was not in the request's list",
     ),
     Fault(
         "a type that cannot be",
         f"{_BIS}13",
-        _answering(
-            _retagged(lambda tags: tags | {PxeTag.CREDENTIAL_TYPES: struct.pack("!I", 0x00800029)}), credentials=True
-        ),
+        _answering(_retagged(_typed(0x00800029)), credentials=True),
         "0x00800029",
         falls_with=_UNLISTED,
     ),

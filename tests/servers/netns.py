@@ -82,10 +82,8 @@ class Network:
         # The second one is made from inside the first one's user namespace: a cable joins only what one user owns.
         self.client = Namespace(self._hold([*self.server.command(), *unshare]), owned)
         ip = _tool("ip")
-        _call(
-            *(*self.server.command(ip, "link", "add", _SERVER_LINK, "type", "veth", "peer", "name", _CLIENT_LINK)),
-            *("netns", str(self.client.holder.pid)),
-        )
+        far_end = ["peer", "name", _CLIENT_LINK, "netns", str(self.client.holder.pid)]
+        _call(*self.server.command(ip, "link", "add", _SERVER_LINK, "type", "veth", *far_end))
         for namespace, link, address in (
             (self.server, _SERVER_LINK, SERVER_ADDRESS),
             (self.client, _CLIENT_LINK, CLIENT_ADDRESS),
@@ -93,6 +91,8 @@ class Network:
             _call(*namespace.command(ip, "address", "add", f"{address}/{_PREFIX}", "dev", link))
             for name in ("lo", link):
                 _call(*namespace.command(ip, "link", "set", name, "up"))
+        for namespace, link in ((self.server, _SERVER_LINK), (self.client, _CLIENT_LINK)):
+            _wait_for_carrier(namespace, ip, link)
 
     def _hold(self, prefix: Sequence[str]) -> subprocess.Popen[bytes]:
         # The echo tells that the namespace is there; `cat` then lives as long as its standard input.
@@ -113,9 +113,7 @@ class Service:
     What it prints goes to `log`. A server that forks keeps its children in its process group, which ends as a whole.
     """
 
-    def __init__(
-        self, namespace: Namespace, argv: Sequence[str | Path], *, ports: Sequence[int], log: Path
-    ) -> None:
+    def __init__(self, namespace: Namespace, argv: Sequence[str | Path], *, ports: Sequence[int], log: Path) -> None:
         self._namespace, self._argv, self._ports, self._log = namespace, argv, frozenset(ports), log
 
     def __enter__(self) -> Self:
@@ -204,10 +202,20 @@ def _release(holder: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def _call(*argv: str) -> None:
+def _wait_for_carrier(namespace: Namespace, ip: str, link: str) -> None:
+    """What is sent before the kernel has noticed the far end is lost without a word."""
+    end = time.monotonic() + _PATIENCE
+    while " UP " not in _call(*namespace.command(ip, "-brief", "link", "show", "dev", link)):
+        if time.monotonic() > end:
+            raise Unavailable(f"{link} does not come up")
+        time.sleep(_BEAT)
+
+
+def _call(*argv: str) -> str:
     done = subprocess.run(argv, capture_output=True, text=True, timeout=_PATIENCE, check=False)
     if done.returncode:
         raise Unavailable(f"no cable can be laid between two network namespaces: {done.stderr.strip()}")
+    return done.stdout
 
 
 def _tool(name: str) -> str:

@@ -16,6 +16,7 @@ from pxeconform.requirements.pxe.requests import (
     boot_server_requests,
     credential_requests,
     is_unicast,
+    tags_of,
 )
 from pxeconform.requirements.view import View
 from pxeconform.sessions.dhcp import DhcpEvent

@@ -249,7 +249,8 @@ def _is_trusted(occasion: Download | Silent, view: View) -> Fact:
     if isinstance(occasion, Silent) or fact.holds is not Holds.KEPT:
         return fact
     named, trusted = named_type(occasion.answer), _verify(occasion, view).certificate_id
-    if named in (trusted, CERTIFICATE_ID_DSA, CERTIFICATE_ID_RSA_MD5):
+    # No single type, and bits that no id has, are other requirements' matters.
+    if named is None or named & CERTIFICATE_ID_MASK in (trusted, CERTIFICATE_ID_DSA, CERTIFICATE_ID_RSA_MD5):
         return fact
     return broken(f"the keys are equal, but the reply's type is {named}, not the id {trusted}", *occasion.frames)
 

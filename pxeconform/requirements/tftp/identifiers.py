@@ -174,8 +174,8 @@ def _block_after(pending: Event) -> int:
 def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
     """Compare what came with what the file holds."""
     if not transfer.delivered:
-        last = next((e.time for e in reversed(transfer.events) if e.sender is Sender.CLIENT), transfer.started)
-        closed = port_closed(transfer, last) if transfer.error is None else None
+        acks = (e.time for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack))
+        closed = port_closed(transfer, max(acks, default=transfer.started))
         if closed is not None:
             return broken("the transfer stopped before its end: the port is closed", *frames, closed)
         gap = view.unwatched(transfer.client, transfer.ended, transfer.ended + view.window(transfer.server))

@@ -182,9 +182,15 @@ def is_closed(transfer: Transfer, event: Event) -> bool:
 
 
 def port_closed(transfer: Transfer, since: int) -> int | None:
-    """The frame of an ICMP error, from that time on, which says that the server's identifier is no more."""
-    about = (u for u in transfer.unreachable if u.destination_port == transfer.server_port and u.time >= since)
-    return next((u.frame for u in about), None)
+    """The frame of an ICMP error, from that time on, which says that the server's identifier is no more.
+
+    What comes after the transfer was ended by an ERROR says nothing.
+    """
+    for error in transfer.unreachable:
+        ended = transfer.error is not None and transfer.error.time < error.time
+        if error.destination_port == transfer.server_port and error.time >= since and not ended:
+            return error.frame
+    return None
 
 
 def is_last(transfer: Transfer, pending: Event) -> bool:
