@@ -129,7 +129,7 @@ BOOT_RULES: tuple[Rule[BootCase], ...] = (
     ),
     Rule(
         "capture-incomplete",
-        "info",
+        "warning",
         symptoms.incomplete,
         "Capture again, from before the client is switched on until it has stopped for a minute.",
         "eth.addr == {mac}",

@@ -11,15 +11,18 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
+from xml.etree import ElementTree
 
 import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from pxeconform.report import words
-from pxeconform.report.safe import visible
+from pxeconform.report.safe import shortened, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +37,7 @@ _VARIABLES: Final[Mapping[str, str]] = {
     _LINE: "line",
     **{color: tone for tone, color in _TONES.items()},
 }
-_SETTINGS: Final = {
+_SETTINGS: Final[Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "pxeconform",
     "font.family": ["DejaVu Sans"],
@@ -43,7 +46,7 @@ _SETTINGS: Final = {
     "text.parse_math": False,
     "text.usetex": False,
 }
-_LABEL_LIMIT = 34
+_LABEL_LIMIT = 24
 _TRANSFERS_LIMIT = 25
 _SECOND = 1e9
 
@@ -112,9 +115,9 @@ def transfer_chart(transfers: Iterable[Dict]) -> bytes:
             _label(axes, rate * (high / floor) ** 0.012, row, told, _INK)
         axes.set_xscale("log")
         axes.set_xlim(floor, high * (high / floor) ** 0.75)
-        _rows(axes, [visible(t.get("file") or "?", _LABEL_LIMIT) for t in drawn])
+        _rows(axes, [shortened(visible(t.get("file") or "?", 200), _LABEL_LIMIT) for t in drawn])
         axes.xaxis.set_major_formatter(lambda value, _: words.rate(value))
-        axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+        axes.xaxis.set_minor_locator(NullLocator())
         _axis(axes, "throughput, logarithmic")
         return _svg(figure, "Throughput of transfers")
 
@@ -126,19 +129,12 @@ def _positive(value: object) -> bool:
 # -- drawing ----------------------------------------------------------------------------------------------------------
 
 
-class _drawing:  # noqa: N801
+@contextmanager
+def _drawing() -> Iterator[None]:
     """Our settings, and silence about glyphs that the measuring font lacks: the browser's fonts have them."""
-
-    def __enter__(self) -> None:
-        self._settings = matplotlib.rc_context(_SETTINGS)
-        self._warnings = warnings.catch_warnings()
-        self._settings.__enter__()
-        self._warnings.__enter__()
+    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*[Gg]lyph")
-
-    def __exit__(self, *reason: Any) -> None:
-        self._warnings.__exit__(*reason)
-        self._settings.__exit__(*reason)
+        yield
 
 
 def _canvas(rows: int) -> tuple[Figure, Axes]:
@@ -175,23 +171,41 @@ def _label(axes: Axes, x: float, row: int, text: str, color: str) -> None:
 
 # -- SVG --------------------------------------------------------------------------------------------------------------
 
-_ID = re.compile(r'(?<= )id="([^"<>]*)"')
-_COLOR = re.compile(r"(?<=[:\s])#[0-9a-f]{6}(?=[;\"])")
+_COLOR = re.compile(r"#[0-9a-f]{6}\b")
+_REFERENCE = re.compile(r"url\(#([^)]+)\)")
+_SVG = "http://www.w3.org/2000/svg"
 
 
 def _svg(figure: Figure, title: str) -> bytes:
-    """The figure's SVG element alone: no prolog, no metadata, ids that are unique to this chart."""
+    """The figure's SVG element alone: no prolog, no style sheet, no metadata, ids that are unique to this chart."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    text = buffer.getvalue().decode("utf-8")
-    text = text[text.index("<svg") :]
-    key = hashlib.sha256(text.encode()).hexdigest()[:10]
-    used = set(re.findall(r"url\(#([^)]+)\)", text)) | set(re.findall(r'xlink:href="#([^"]+)"', text))
-    text = _ID.sub(lambda m: f'id="c{key}-{m[1]}"' if m[1] in used else 'data-n=""', text).replace(' data-n=""', "")
-    for name in used:
-        text = text.replace(f"url(#{name})", f"url(#c{key}-{name})").replace(
-            f'href="#{name}"', f'href="#c{key}-{name}"'
-        )
-    text = _COLOR.sub(lambda m: f"var(--{_VARIABLES[m[0]]}, {m[0]})" if m[0] in _VARIABLES else m[0], text)
-    label = f'role="img" aria-label="{title}"'
-    return text.replace("<svg ", f"<svg {label} ", 1).encode("utf-8")
+    data = buffer.getvalue()
+    root = ElementTree.fromstring(data)
+    prefix = f"c{hashlib.sha256(data).hexdigest()[:10]}-"
+    for parent in list(root.iter()):
+        for child in [c for c in parent if c.tag.endswith(("}style", "}metadata"))]:
+            parent.remove(child)
+    used = {name for element in root.iter() for value in element.attrib.values() for name in _references(value)}
+    for element in root.iter():
+        element.tag = element.tag.rsplit("}", 1)[-1]
+        element.attrib = {
+            key.rsplit("}", 1)[-1]: _attribute(value, prefix)
+            for key, value in element.attrib.items()
+            if key != "id" or value in used
+        }
+        if "id" in element.attrib:
+            element.attrib["id"] = prefix + element.attrib["id"]
+    root.attrib |= {"xmlns": _SVG, "role": "img", "aria-label": visible(title), "stroke-linejoin": "round"}
+    return ElementTree.tostring(root, encoding="unicode").encode("utf-8")
+
+
+def _references(value: str) -> list[str]:
+    return [value[1:]] if value.startswith("#") else _REFERENCE.findall(value)
+
+
+def _attribute(value: str, prefix: str) -> str:
+    if value.startswith("#") and not _COLOR.fullmatch(value):
+        return f"#{prefix}{value[1:]}"
+    value = _REFERENCE.sub(lambda m: f"url(#{prefix}{m[1]})", value)
+    return _COLOR.sub(lambda m: f"var(--{_VARIABLES[m[0]]}, {m[0]})" if m[0] in _VARIABLES else m[0], value)

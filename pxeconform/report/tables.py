@@ -88,7 +88,7 @@ def write_parquet(frame: pd.DataFrame, columns: Sequence[frames.Column], path: P
     casts = ", ".join(f'CAST("{column.name}" AS {_TYPES[column.kind]}) AS "{column.name}"' for column in columns)
     target = str(path).replace("'", "''")
     with duckdb.connect(":memory:", config={"threads": 1}) as connection:
-        # Types are not to be guessed from the first rows: objects come as text, and the casts below make of it what it is.
+        # Types are not guessed from the first rows: objects come as text, and the casts make of it what it is.
         connection.execute("SET pandas_analyze_sample = 0")
         connection.register("made", plain)
         connection.execute(f"COPY (SELECT {casts} FROM made) TO '{target}' (FORMAT parquet)")

@@ -186,7 +186,8 @@ def _begins_anew(attempt: Attempt, event: DhcpEvent) -> bool:
     message = event.message
     last = attempt.last_of_client
     boots = firmware.wants_to_boot(message)
-    if last is None:
+    if last is None or message.type in (MessageType.DECLINE, MessageType.RELEASE):
+        # Those two carry next to no options.
         return False
     if not message.cut and not attempt.cut and boots != attempt.netboot:
         return True

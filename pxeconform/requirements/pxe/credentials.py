@@ -447,7 +447,7 @@ RULES: Sequence[AnyRule] = (
         _EFI,
         _BOOT_OBJECT,
         Level.MUST,
-        "The signer's key is the one that the platform trusts, and the reply's type is that certificate's id (or 41, 42).",
+        "The signer's key is the trusted one, and the reply's type is that certificate's id (or 41, 42).",
         downloads,
         _is_trusted,
         "equal public keys, and a type that is the trusted certificate's id",

@@ -180,20 +180,15 @@ def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
             return broken("the transfer stopped before its end: the port is closed", *frames, closed)
         gap = view.unwatched(transfer.client, transfer.ended, transfer.ended + view.window(transfer.server))
         asked = next((e.frame for e in reversed(transfer.events) if e.sender is Sender.CLIENT), frames[0])
-        if gap is not None or transfer.error is not None:
-            why = gap or "the client ended it"
-            return unclear(f"the transfer is not whole, but {why}", *frames, asked)
+        if gap is not None:
+            return unclear(f"the transfer is not whole, but {gap}", *frames, asked)
         return broken("the transfer stopped before its end", *frames, asked)
     ends = [e.frame for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Data)][-1:]
     ends += [e.frame for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack)][-1:]
-    reference = view.reference_digest(transfer)
-    if transfer.content.sha256 is None:
-        return unclear("the evidence does not hold all of the contents", *frames, *ends)
-    if reference is None:
-        return unclear(f"what {transfer.file} holds is not known (no digest given, no second download)", *frames, *ends)
-    if transfer.content.sha256 == reference[0]:
-        return kept(f"the contents are right (digest {reference[1]})", *frames, *ends)
-    return broken(f"the contents differ from what is known of {transfer.file} (digest {reference[1]})", *frames, *ends)
+    digest, source = cast(tuple[str, str], view.reference_digest(transfer))
+    if transfer.content.sha256 == digest:
+        return kept(f"the contents are right (digest {source})", *frames, *ends)
+    return broken(f"the contents differ from what is known of {transfer.file} (digest {source})", *frames, *ends)
 
 
 # -- the table --------------------------------------------------------------------------------------------------------
@@ -306,7 +301,7 @@ RULES: tuple[AnyRule, ...] = (
             "4",
             Level.MUST,
             "A request that arrives twice does not spoil the transfer that the client keeps to.",
-            "All behind a network that repeats datagrams, and those that repeat their request quickly (iPXE after 0.3 s).",
+            "All on a network that repeats datagrams, and those that soon ask again (iPXE after 0.3 s).",
         ),
         Kind.OBLIGATION,
         Scope.SESSION,
@@ -316,7 +311,7 @@ RULES: tuple[AnyRule, ...] = (
             "two transfers from two ports, of which the one that is kept gives the file",
             "one transfer, because the repetition was recognised",
         ),
-        lacking="a file that can be read would be needed",
+        lacking="a file whose contents are known would be needed (a digest, or a second download)",
     ),
     Rule(
         _identifier(
@@ -331,7 +326,7 @@ RULES: tuple[AnyRule, ...] = (
         when=parallel_reads,
         then=both_are_whole,
         expected=("each of the parallel reads gives its file",),
-        lacking="a file of at least two blocks would be needed, read twice at the same time",
+        lacking="a file of at least two blocks whose contents are known would be needed, read twice at the same time",
         assumes="nothing: each transfer is judged by its own contents",
     ),
 )

@@ -108,11 +108,19 @@ def owner_went_on(view: View) -> Iterator[Intrusion]:
             yield intrusion
 
 
+def can_be_compared(transfer: Transfer, view: View) -> bool:
+    """What should have come is known: a digest for a whole transfer; and the client did not end a broken one itself."""
+    if transfer.delivered:
+        return transfer.content.sha256 is not None and view.reference_digest(transfer) is not None
+    return transfer.error is None or transfer.error.sender is Sender.SERVER
+
+
 def duplicated_requests(view: View) -> Iterator[Transfer]:
     """One request came twice from one port, and the client then kept to one transfer until it ended."""
     for transfer in view.transfers:
         went_on = any(isinstance(e.packet, Ack) and e.packet.block for e in transfer.of(Sender.CLIENT))
-        if len(transfer.request_frames) > 1 and transfer.request.opcode is Opcode.RRQ and transfer.answered and went_on:
+        twice = len(transfer.request_frames) > 1 and transfer.request.opcode is Opcode.RRQ
+        if twice and transfer.answered and went_on and can_be_compared(transfer, view):
             yield transfer
 
 
@@ -121,7 +129,7 @@ def parallel_reads(view: View) -> Iterator[tuple[Transfer, Transfer]]:
     under_way: list[Transfer] = []
     paired: set[int] = set()
     for transfer in sorted(view.transfers, key=lambda t: t.started):
-        if transfer.direction != "read" or transfer.data_packets < 2:
+        if transfer.direction != "read" or transfer.data_packets < 2 or not can_be_compared(transfer, view):
             continue
         under_way = [t for t in under_way if t.ended > transfer.started]
         for other in under_way:
@@ -134,7 +142,7 @@ def parallel_reads(view: View) -> Iterator[tuple[Transfer, Transfer]]:
         under_way.append(transfer)
 
 
-# -- what may be said of an event ---------------------------------------------------------------------------------------
+# -- what may be said of an event ------------------------------------------------------------------------------------
 
 
 def describe(packet: tftp.Packet) -> str:
