@@ -34,6 +34,7 @@ from pxeconform.requirements.tftp.occasions import (
     first_reply,
     foreign_acknowledgments,
     intrusions,
+    last_asked,
     owner_went_on,
     parallel_reads,
     port_closed,
@@ -172,20 +173,19 @@ def _block_after(pending: Event) -> int:
 
 
 def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
-    """Compare what came with what the file holds."""
+    """Compare what came with what the file holds (`is_tellable` says that both are known)."""
     if not transfer.delivered:
-        acks = (e.time for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack))
-        closed = port_closed(transfer, max(acks, default=transfer.started))
+        asked = last_asked(transfer)
+        closed = port_closed(transfer, asked.time)
         if closed is not None:
-            return broken("the transfer stopped before its end: the port is closed", *frames, closed)
-        gap = view.unwatched(transfer.client, transfer.ended, transfer.ended + view.window(transfer.server))
-        asked = next((e.frame for e in reversed(transfer.events) if e.sender is Sender.CLIENT), frames[0])
+            return broken("the transfer stopped before its end: the port is closed", *frames, asked.frame, closed)
+        gap = view.unwatched(transfer.client, asked.time, asked.time + view.window(transfer.server))
         if gap is not None:
-            return unclear(f"the transfer is not whole, but {gap}", *frames, asked)
-        return broken("the transfer stopped before its end", *frames, asked)
+            return unclear(f"the transfer is not whole, but {gap}", *frames, asked.frame)
+        return broken("the transfer stopped before its end", *frames, asked.frame)
     ends = [e.frame for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Data)][-1:]
     ends += [e.frame for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack)][-1:]
-    digest, source = cast(tuple[str, str], view.reference_digest(transfer))
+    digest, source = cast("tuple[str, str]", view.reference_digest(transfer))
     if transfer.content.sha256 == digest:
         return kept(f"the contents are right (digest {source})", *frames, *ends)
     return broken(f"the contents differ from what is known of {transfer.file} (digest {source})", *frames, *ends)

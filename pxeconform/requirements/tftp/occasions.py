@@ -112,7 +112,17 @@ def can_be_compared(transfer: Transfer, view: View) -> bool:
     """What should have come is known: a digest for a whole transfer; and the client did not end a broken one itself."""
     if transfer.delivered:
         return transfer.content.sha256 is not None and view.reference_digest(transfer) is not None
-    return transfer.error is None or transfer.error.sender is Sender.SERVER
+    error, asked = transfer.error, last_asked(transfer)
+    if error is None or error.sender is Sender.SERVER or port_closed(transfer, asked.time) is not None:
+        return True
+    # A client that gives up because nothing comes any more has not ended anything.
+    return error.time - asked.time >= view.window(transfer.server)
+
+
+def last_asked(transfer: Transfer) -> Event:
+    """The client's last acknowledgment, or its request: what the server owed an answer to."""
+    asked = (e for e in reversed(transfer.events) if e.sender is Sender.CLIENT and isinstance(e.packet, Ack | Request))
+    return next(asked, transfer.events[0])
 
 
 def duplicated_requests(view: View) -> Iterator[Transfer]:
