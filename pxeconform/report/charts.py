@@ -142,7 +142,7 @@ def _canvas(rows: int) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(8.2, height), layout=None)
     FigureCanvasSVG(figure)
     figure.patch.set_alpha(0.0)
-    axes = figure.add_axes((0.245, 0.55 / height, 0.745, 0.27 * rows / height))
+    axes = figure.add_axes((0.25, 0.55 / height, 0.71, 0.27 * rows / height))
     axes.patch.set_alpha(0.0)
     axes.set_ylim(rows - 0.5, -0.5)
     return figure, axes
@@ -153,6 +153,7 @@ def _rows(axes: Axes, labels: Sequence[str]) -> None:
     axes.tick_params(axis="y", length=0)
     for label in axes.get_yticklabels():
         label.set_parse_math(False)
+        label.set_fontsize(9)
 
 
 def _axis(axes: Axes, label: str) -> None:

@@ -116,11 +116,8 @@ def timeline(analysis: Dict, console: Console, *, limit: int | None = 12) -> Non
 def _extent(page: _Page, analysis: Dict, boots: Sequence[Dict], transfers: Sequence[Dict]) -> None:
     captures = list(analysis.get("captures") or ())
     packets = sum(capture.get("packets") or 0 for capture in captures)
-    outcomes = [str(boot.get("outcome")) for boot in boots]
-    parts = [f"{outcomes.count(key)} {word}" for key, word in words.OUTCOME_WORDS.items() if outcomes.count(key)]
-    found = ": ".join(filter(None, (words.counted(len(boots), "boot") if boots else "no boot", ", ".join(parts))))
     page.line(
-        (found, "bold"),
+        (words.outcomes(boots), "bold"),
         f" - {words.counted(len(transfers), 'transfer')}, {words.counted(packets, 'packet')}"
         f" in {words.counted(len(captures), 'capture')}",
     )
@@ -147,9 +144,8 @@ def boot_page(boot: Dict, transfers: Iterable[Dict], console: Console) -> None:
     page.field("Address", f"{boot.get('client_ip') or 'none'}{' (IPv6)' if boot.get('family') == 'ipv6' else ''}")
     page.field("Servers", words.servers(boot))
     page.field("Boot file", words.boot_file(boot))
-    began, ended = boot.get("started"), boot.get("ended")
-    length = words.duration((ended - began) / 1e9) if began is not None and ended is not None else "–"
-    page.field("Began", f"{words.utc(began)}, took {length}")
+    began = boot.get("started")
+    page.field("Began", f"{words.utc(began)}, took {words.length(boot)}")
     if boot.get("parent") is not None:
         page.field("Started by", f"{words.boot_name(boot['parent'])}, whose boot file does DHCP again")
     page.title("Steps")

@@ -66,6 +66,7 @@ FIRMWARE_NAMES: Final[Mapping[str, str]] = {
     "pxelinux": "PXELINUX",
     "unknown": "firmware not recognised",
 }
+LEVELS: Final = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY")
 BINDING: Final = frozenset({"MUST", "MUST NOT"})
 FAMILIES: Final[tuple[tuple[ScreenFamily, str], ...]] = (("intel", "Intel ROM"), ("edk2", "EDK2"), ("ipxe", "iPXE"))
 
@@ -210,6 +211,19 @@ def boot_file(boot: Dict) -> str:
         facts.append("not for this client's architecture")
     extra = f" ({', '.join(facts)})" if facts else ""
     return f"{visible(name, 200)}{extra}"
+
+
+def outcomes(boots: Sequence[Dict]) -> str:
+    """How many boots, and how they ended."""
+    ended = Counter(str(boot.get("outcome")) for boot in boots)
+    parts = [f"{ended[key]} {word}" for key, word in OUTCOME_WORDS.items() if ended[key]]
+    return ": ".join(filter(None, (counted(len(boots), "boot") if boots else "no boot", ", ".join(parts))))
+
+
+def length(boot: Dict) -> str:
+    """From a boot's first packet to its last."""
+    began, ended = boot.get("started"), boot.get("ended")
+    return duration((ended - began) / 1e9) if began is not None and ended is not None else "–"
 
 
 def failed_step(boot: Dict) -> Dict | None:

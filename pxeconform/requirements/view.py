@@ -67,10 +67,10 @@ class View:
         """All DHCP exchanges."""
         return self._grouped[0]
 
-    @cached_property
-    def orphan_replies(self) -> list[DhcpEvent]:
-        """DHCP replies that fit no request."""
-        return self._grouped[1]
+    @property
+    def orphans(self) -> list[int]:
+        """Frames that fit no session: DHCP replies to nobody's request, TFTP packets to nobody's port."""
+        return sorted([reply.frame for reply in self._grouped[1]] + [d.frame for d in self.sessions.orphans])
 
     @cached_property
     def _grouped(self) -> tuple[list[Exchange], list[DhcpEvent]]:
@@ -100,11 +100,12 @@ class View:
             return None
         if self.ledger.sockets:
             return "no socket of the tester listened there"
+        # From here on the trace is somebody else's exchange, seen from somewhere on the path.
         if not self.coverage.complete:
             return "the capture breaks off"
         if self.coverage.last_time is None or self.coverage.last_time < until:
             return "the capture ends before the window does"
-        return None
+        return "nothing proves that what was captured also arrived"
 
     def window(self, server: str) -> int:
         """How long silence of a server must last to be silence (ns): five times its slowest first answer."""

@@ -16,7 +16,7 @@ from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.judge import judge, tally
 from pxeconform.requirements.ledger import Coverage, Ledger, LedgerError
 from pxeconform.requirements.model import AnyRule, Result, Verdict
-from pxeconform.requirements.view import Trace
+from pxeconform.requirements.view import Trace, View
 
 EVIDENCE, LEDGER, COVERAGE, RESULTS = "evidence.pcapng", "ledger.json", "coverage.json", "results.json"
 SCHEMA = "pxeconform.results/1"
@@ -33,6 +33,8 @@ class Results:
 
     ledger: Ledger
     verdicts: tuple[Verdict, ...]
+    orphans: tuple[int, ...] = ()
+    """Frames of the evidence that fit no session."""
 
     def to_dict(self) -> dict[str, Any]:
         """As `results.json` has it."""
@@ -56,6 +58,7 @@ class Results:
                 }
                 for record in ledger.scenarios
             ],
+            "orphans": list(self.orphans),
             "summary": tally(self.verdicts),
         }
 
@@ -92,7 +95,7 @@ def judge_folder(folder: Path, rules: Sequence[AnyRule] = RULES) -> Results:
     """Derive the verdicts of a run from its folder alone. Raises `FolderError`."""
     trace = load_trace(folder)
     confirmations = [load_trace(path) for path in sorted(folder.glob(_CONFIRMATIONS)) if path.is_dir()]
-    return Results(trace.ledger, judge(trace, rules, confirmations))
+    return Results(trace.ledger, judge(trace, rules, confirmations), tuple(View(trace).orphans))
 
 
 def write_results(folder: Path, results: Results) -> None:

@@ -101,7 +101,7 @@ class Answers:
             control |= DiscoveryControl.BROADCAST_DISABLED | DiscoveryControl.MULTICAST_DISABLED
             return [(PxeTag.DISCOVERY_CONTROL, bytes((control,)))]
         control = DiscoveryControl(0)
-        if self.config.mode == "off":
+        if self.config.mode == "off" or not self.config.broadcast_discovery:
             control |= DiscoveryControl.BROADCAST_DISABLED
         if not self.config.multicast_address:
             control |= DiscoveryControl.MULTICAST_DISABLED

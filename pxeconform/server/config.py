@@ -133,6 +133,7 @@ class ServerConfig:
     `boot_files` maps architecture (option 93) to the file of the first answer, `http_files` likewise to an absolute
     URI for HTTPClient, `second_stage` is what a client that already runs iPXE gets. `credentials` maps a boot file to
     the credential types (PXE tag 12) that it has files for. `options` are further DHCP options, sent when asked for.
+    Without `broadcast_discovery` clients are told to look for boot servers on port 4011 alone (PXE tag 6).
     Names below `upload_prefix` may be written, in memory or in `upload_directory`; "" refuses all writing.
     """
 
@@ -155,6 +156,7 @@ class ServerConfig:
     services: tuple[BootService, ...] = ()
     prompt: Prompt = Prompt()
     multicast_address: str = ""
+    broadcast_discovery: bool = True
     pointer: bool = False
     credentials: Mapping[str, Mapping[int, str]] = field(default_factory=lambda: _NOTHING)
     root: Path | None = None

@@ -81,6 +81,19 @@ class VanishesOnStrangers(ReadTransfer):
         return told
 
 
+class FallsSilentOnStrangers(ReadTransfer):
+    """The same, but its socket stays open: no ICMP error gives it away."""
+
+    deaf = False
+
+    def on_stranger(self, packet: Packet | None, incoming: Incoming) -> list[Outgoing]:
+        self.deaf, self.deadline = True, None
+        return super().on_stranger(packet, incoming)
+
+    def on_packet(self, packet: Packet | None, now: float) -> list[Outgoing]:
+        return [] if self.deaf else super().on_packet(packet, now)
+
+
 class MovedByStrangers(ReadTransfer):
     """Tells the stranger what it must, and takes its acknowledgment all the same."""
 
@@ -182,6 +195,17 @@ class DropsTheFirst(TftpServer):
     def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
         for name in [name for name, t in self.transfers.items() if t.client == incoming.source]:
             self.transfers.pop(name).close()
+        return super().open_transfer(request, incoming, socket)
+
+
+class StallsTheFirst(TftpServer):
+    """The same, but the first one's socket stays open and answers nothing."""
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        for transfer in self.transfers.values():
+            if transfer.client == incoming.source:
+                transfer.deadline = None
+                transfer.on_packet = lambda packet, now: []  # type: ignore[method-assign]
         return super().open_transfer(request, incoming, socket)
 
 
@@ -480,9 +504,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault("wrong code to strangers", f"{_TID}05", _reading(WrongCodeToStrangers), "ERROR 4 to the stranger"),
     Fault("ended by strangers", f"{_TID}06", _reading(EndedByStrangers), "the owner got ERROR"),
     Fault("vanishes on strangers", f"{_TID}06", _reading(VanishesOnStrangers), "the owner got no further block"),
+    Fault("falls silent on strangers", f"{_TID}06", _reading(FallsSilentOnStrangers), "the owner got no further block"),
     Fault("moved by strangers", f"{_TID}07", _reading(MovedByStrangers), "on the stranger's acknowledgment"),
     Fault("one stream for each client", f"{_TID}08", _tftp(OneStreamForEachClient), "the contents differ"),
     Fault("drops the first transfer", f"{_TID}08", _tftp(DropsTheFirst), "the transfer stopped"),
+    Fault("stalls the first transfer", f"{_TID}08", _tftp(StallsTheFirst), "the transfer stopped"),
     Fault("one stream for all", f"{_TID}09", _tftp(OneStreamForAll), "the contents differ"),
     Fault("sorcerer's apprentice", "TFTP-1123-SAS-01", _reading(SorcerersApprentice), "2 copies"),
     Fault("deaf to REQUEST", f"{_DISC}01", _deaf_to(MessageType.REQUEST), "no answer"),

@@ -95,7 +95,7 @@ def serve_files(folder: Path, files: Mapping[str, bytes]) -> Path:
 
 def tftpd_hpa(network: Network, served: Path, log: Path) -> Service:
     """tftpd-hpa serves a folder, read only."""
-    argv = ["in.tftpd", "--listen", "--ipv4", "--verbose", "--user", "root"]
+    argv = ["in.tftpd", "--foreground", "--ipv4", "--verbose", "--user", "root"]
     argv += ["--address", f"{SERVER_ADDRESS}:{TFTP}", "--secure", str(served)]
     return Service(network.server, argv, ports=(TFTP,), log=log)
 

@@ -1,8 +1,9 @@
 """Two private network namespaces with a cable between them: a server lives in one, pxeconform in the other.
 
-Both are held by processes that wait for the end of their standard input, so they are gone when the test process is,
-however it ended. Namespaces have no names and no files; nothing of the machine's own network is touched. An ordinary
-user gets them inside a user namespace of his own, where he may use any port.
+Each is held by a process that waits for the end of its standard input, so it is gone when the test process is, however
+that ended. The holder is also the first process of a process namespace: when it ends, the kernel ends all that runs
+inside, even a server that has made itself a daemon. Namespaces have no names and no files, and nothing of the machine's
+own network is touched. An ordinary user gets them inside a user namespace of his own, where he may use any port.
 """
 
 from __future__ import annotations
@@ -38,22 +39,22 @@ class NotReady(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """A network namespace, held by a process."""
+    """A network and process namespace, held by a process of that id."""
 
-    holder: subprocess.Popen[bytes]
+    holder: int
     owned: bool
     """It belongs to a user namespace, which has to be entered first."""
 
     def command(self, *argv: str | Path) -> list[str]:
-        """The same command, inside. It replaces `nsenter`, so the process id is the command's own."""
-        entered = [_tool("nsenter"), f"--target={self.holder.pid}", "--net"]
+        """The same command, inside. Its parent is `nsenter`, which ends with the command's status."""
+        entered = [_tool("nsenter"), f"--target={self.holder}", "--net", "--pid"]
         if self.owned:
             entered += ["--user", "--preserve-credentials"]
         return [*entered, "--", *map(str, argv)]
 
     def udp_ports(self) -> frozenset[int]:
         """The UDP ports on which something listens inside (proc(5), /proc/PID/net/udp)."""
-        table = Path(f"/proc/{self.holder.pid}/net/udp").read_text(encoding="ascii").splitlines()[1:]
+        table = Path(f"/proc/{self.holder}/net/udp").read_text(encoding="ascii").splitlines()[1:]
         return frozenset(int(line.split()[1].split(":")[1], 16) for line in table)
 
 
@@ -77,12 +78,12 @@ class Network:
 
     def _lay(self) -> None:
         owned = os.geteuid() != 0
-        unshare = [_tool("unshare"), "--net"]
+        unshare = [_tool("unshare"), "--net", "--pid", "--fork", "--kill-child"]
         self.server = Namespace(self._hold([*unshare, *(["--user", "--map-root-user"] if owned else [])]), owned)
         # The second one is made from inside the first one's user namespace: a cable joins only what one user owns.
         self.client = Namespace(self._hold([*self.server.command(), *unshare]), owned)
         ip = _tool("ip")
-        far_end = ["peer", "name", _CLIENT_LINK, "netns", str(self.client.holder.pid)]
+        far_end = ["peer", "name", _CLIENT_LINK, "netns", str(self.client.holder)]
         _call(*self.server.command(ip, "link", "add", _SERVER_LINK, "type", "veth", *far_end))
         for namespace, link, address in (
             (self.server, _SERVER_LINK, SERVER_ADDRESS),
@@ -94,17 +95,19 @@ class Network:
         for namespace, link in ((self.server, _SERVER_LINK), (self.client, _CLIENT_LINK)):
             _wait_for_carrier(namespace, ip, link)
 
-    def _hold(self, prefix: Sequence[str]) -> subprocess.Popen[bytes]:
-        # The echo tells that the namespace is there; `cat` then lives as long as its standard input.
-        argv = [*prefix, "--", "sh", "-c", "echo ready; exec cat"]
+    def _hold(self, prefix: Sequence[str]) -> int:
+        # Inside, the holder's id is 1; /proc is the one outside, where it reads the id that is valid there.
+        script = "read pid rest </proc/self/stat && echo $pid && exec cat"
+        argv = [*prefix, "--", "sh", "-c", script]
         holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._cleanup.callback(_release, holder)
         assert holder.stdout is not None
         assert holder.stderr is not None
-        if holder.stdout.readline() != b"ready\n":
+        told = holder.stdout.readline()
+        if not told:
             said = holder.stderr.read().decode(errors="replace").strip() or "no reason was given"
             raise Unavailable(f"no network namespace can be made here: {said}")
-        return holder
+        return int(told)
 
 
 class Service:
@@ -117,9 +120,7 @@ class Service:
         self._namespace, self._argv, self._ports, self._log = namespace, argv, frozenset(ports), log
 
     def __enter__(self) -> Self:
-        # The kernel ends the server when the test process dies without coming to its end (prctl(2)).
-        program = _tool(str(self._argv[0]))
-        argv = self._namespace.command(_tool("setpriv"), "--pdeathsig=KILL", "--", program, *self._argv[1:])
+        argv = self._namespace.command(_tool(str(self._argv[0])), *self._argv[1:])
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -77,6 +77,8 @@ def answers(source: Callable[[View], Sequence[Exchange]]) -> Callable[[View], It
     def when(view: View) -> Iterator[Answer]:
         for exchange in source(view):
             for reply in exchange.replies:
+                if reply.message.cut:
+                    continue  # What the snap length took away cannot be judged.
                 request = [r for r in exchange.requests if r.time <= reply.time][-1]
                 yield Answer(exchange, request, reply)
 

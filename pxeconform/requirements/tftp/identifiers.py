@@ -173,7 +173,7 @@ def _block_after(pending: Event) -> int:
 
 
 def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
-    """Compare what came with what the file holds (`is_tellable` says that both are known)."""
+    """Compare what came with what the file holds (`can_be_compared` says that both are known)."""
     if not transfer.delivered:
         asked = last_asked(transfer)
         closed = port_closed(transfer, asked.time)
