@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pxeconform import document
+from pxeconform.capture.copies import marked
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram
 from pxeconform.capture.read import read
 from pxeconform.diagnosis.boots import diagnose_boot
@@ -132,7 +133,7 @@ def _mac(text: str) -> str:
 
 def _one(path: str, client: str | None, hash_contents: bool, boots_before: int, transfers_before: int) -> Analysis:
     info = CaptureInfo(path)
-    sessions = follow(_by_time(read(path, info)), hash_contents=hash_contents)
+    sessions = follow(marked(_by_time(read(path, info)), info), hash_contents=hash_contents)
     end = info.last_time or 0
     everything = find_boots(sessions, end)
     names = {boot.number: f"boot-{boots_before + boot.number}" for boot in everything}

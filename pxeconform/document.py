@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pxeconform.capture.datagrams import CaptureInfo
 from pxeconform.diagnosis.model import Diagnosis
 from pxeconform.diagnosis.stall import Stall
-from pxeconform.diagnosis.transfers import repeated_blocks
 from pxeconform.protocol.dhcp import Message
 from pxeconform.protocol.tftp import Error, Options
 from pxeconform.registry.dhcp_options import Option
@@ -165,7 +164,7 @@ def _tftp(found: Transfer) -> Record:
         "last_frame": max(frames),
         **_times(found.started, found.ended, content.octets),
         "data_packets": found.data_packets,
-        "retransmitted_blocks": repeated_blocks(found),
+        "retransmitted_blocks": found.content.retransmitted,
         "duplicate_acks": found.duplicate_acks,
         "lost_blocks": content.missing,
         "error_code": error.code if isinstance(error, Error) else None,

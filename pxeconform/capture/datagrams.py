@@ -42,6 +42,10 @@ class Datagram:
     source_mac: bytes = b""
     destination_mac: bytes = b""
     comment: str = ""
+    identification: int = 0
+    """Of the IP header; 0 for IPv6, which has none."""
+    copy_of: int | None = None
+    """The frame that holds the same datagram, when the capture has it twice."""
 
     @property
     def cut(self) -> bool:

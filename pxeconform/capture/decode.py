@@ -88,6 +88,7 @@ class _Packet:
     destination: str
     payload: bytes
     length: int
+    identification: int = 0
 
 
 class Decoder:
@@ -144,7 +145,7 @@ class Decoder:
             if whole is None:
                 return None
             payload, length = whole, len(whole)
-        return _Packet(protocol, source, destination, payload, length)
+        return _Packet(protocol, source, destination, payload, length, identification)
 
     def _ipv6(self, frame: Frame, at: int) -> _Packet | None:
         octets = frame.octets
@@ -197,6 +198,7 @@ def _transport(frame: Frame, packet: _Packet, macs: tuple[bytes, bytes]) -> Data
             source_mac=macs[0],
             destination_mac=macs[1],
             comment=frame.comment,
+            identification=packet.identification,
         )
     if packet.protocol == _TCP and len(payload) >= 20:
         source_port, destination_port = struct.unpack_from("!HH", payload)

@@ -43,11 +43,6 @@ class TransferCase:
         return self.outcome is Outcome.STALLED
 
 
-def repeated_blocks(transfer: Transfer) -> int:
-    """DATA packets that came again, without those that a mirror port copied."""
-    return max(transfer.content.retransmitted - transfer.mirrored, 0)
-
-
 def _last_of(transfer: Transfer, sender: Sender) -> Event | None:
     return next((event for event in reversed(transfer.events) if event.sender is sender), None)
 
@@ -192,7 +187,7 @@ def _vanished_at_once(case: TransferCase) -> bool:
     transfer = case.transfer
     last = _last_of(transfer, Sender.CLIENT)
     after = [e for e in transfer.of(Sender.SERVER) if last is not None and e.time > last.time]
-    return _vanished(case) is not None and repeated_blocks(transfer) <= len(after)
+    return _vanished(case) is not None and transfer.content.retransmitted <= len(after)
 
 
 def _stalled(case: TransferCase) -> Symptom | None:
@@ -209,7 +204,7 @@ def _stalled(case: TransferCase) -> Symptom | None:
 
 def _loss(case: TransferCase) -> Symptom | None:
     transfer = case.transfer
-    again, blocks = repeated_blocks(transfer), transfer.content.blocks
+    again, blocks = transfer.content.retransmitted, transfer.content.blocks
     if again < _FEW or again < blocks * _NOISE or _black_hole(case) is not None or _vanished_at_once(case):
         return None
     seconds = (transfer.ended - transfer.started) / 1e9
@@ -284,7 +279,7 @@ TRANSFER_RULES: tuple[Rule[TransferCase], ...] = (
         "tftp-data-port-blocked",
         "fatal",
         _data_port,
-        "Let replies from any port of {server} through (firewalls need their TFTP helper), or use one with a single port.",
+        "Let replies from any port of {server} through (firewalls need a TFTP helper), or use a single port.",
         f"ip.addr == {{client}} && {_PORT}",
     ),
     Rule(

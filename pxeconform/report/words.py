@@ -54,10 +54,10 @@ VERDICT_WORDS: Final[Mapping[str, str]] = {
 ROLE_NAMES: Final[Mapping[str, str]] = {
     "tftp": "TFTP server",
     "dhcp": "DHCP server",
-    "proxydhcp": "proxyDHCP server",
-    "bootserver": "boot server (port 4011)",
-    "bis": "boot integrity services",
-    "mtftp": "multicast TFTP server",
+    "proxydhcp": "ProxyDHCP server",
+    "bootserver": "Boot server (port 4011)",
+    "bis": "Boot integrity services",
+    "mtftp": "Multicast TFTP server",
 }
 FIRMWARE_NAMES: Final[Mapping[str, str]] = {
     "edk2": "EDK2 (UEFI)",

@@ -14,6 +14,8 @@ _T = TypeVar("_T")
 
 LEDGER_SCHEMA = "pxeconform.ledger/1"
 COVERAGE_SCHEMA = "pxeconform.coverage/1"
+_TOO_LARGE = 1 << 63
+"""Times are nanoseconds in 64 bit."""
 
 
 class LedgerError(Exception):
@@ -120,35 +122,14 @@ class Ledger:
     def from_json(cls, text: str) -> Ledger:
         """Read it back; raises `LedgerError`."""
         raw = _load(text, LEDGER_SCHEMA)
-        try:
-            claims = raw.pop("claims")
-            services = claims.pop("boot_services")
-            return cls(
-                target=Target(**raw.pop("target")),
-                claims=Claims(
-                    files=tuple(KnownFile(**file) for file in claims.pop("files")),
-                    boot_services=None
-                    if services is None
-                    else tuple(BootService(item["type"], tuple(item["layers"])) for item in services),
-                    boot_files=tuple((code, name) for code, name in claims.pop("boot_files")),
-                    roles=_tuple(claims.pop("roles")),
-                    tftp_options=_tuple(claims.pop("tftp_options")),
-                    credential_types=_tuple(claims.pop("credential_types")),
-                    **claims,
-                ),
-                selection=_tuple(raw.pop("selection")),
-                scenarios=tuple(
-                    ScenarioRecord(
-                        **{**item, "exercises": tuple(item["exercises"]), "withheld": tuple(item["withheld"])}
-                    )
-                    for item in raw.pop("scenarios")
-                ),
-                sockets=tuple(SocketRecord(**item) for item in raw.pop("sockets")),
-                stalls=tuple((start, end) for start, end in raw.pop("stalls")),
-                **raw,
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise LedgerError(f"the ledger is damaged ({error})") from error
+        if missing := _NEEDED - set(raw):
+            raise LedgerError(f"the ledger is damaged (it lacks {', '.join(sorted(missing))})")
+        ledger: Ledger = _read(cls, raw, "ledger")
+        return ledger
+
+
+_NEEDED = frozenset({"target", "claims", "selection", "scenarios", "sockets", "stalls"})
+"""Without these a folder could acquit for want of what was written down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,21 +151,37 @@ class Coverage:
     @classmethod
     def from_json(cls, text: str) -> Coverage:
         """Read it back; raises `LedgerError`."""
-        raw = _load(text, COVERAGE_SCHEMA)
-        if unknown := set(raw) - {item.name for item in fields(cls)}:
-            raise LedgerError(f"the coverage has unknown entries: {', '.join(sorted(unknown))}")
-        return cls(**raw)
+        coverage: Coverage = _read(cls, _load(text, COVERAGE_SCHEMA), "coverage")
+        return coverage
 
 
 def _load(text: str, schema: str) -> dict[str, Any]:
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LedgerError(f"no JSON ({error})") from error
     if not isinstance(raw, dict) or raw.pop("schema", None) != schema:
         raise LedgerError(f"no {schema}")
     return raw
 
 
-def _tuple(value: list[_T] | None) -> tuple[_T, ...] | None:
-    return None if value is None else tuple(value)
+def _read(kind: Any, value: Any, place: str) -> Any:
+    """A JSON value as the type that a field is declared with: records, tuples, plain values, or nothing."""
+    options = get_args(kind)
+    if isinstance(kind, UnionType):
+        return None if value is None else _read(next(o for o in options if o is not NoneType), value, place)
+    if is_dataclass(kind):
+        if not isinstance(value, dict) or (set(value) - {field.name for field in fields(kind)}):
+            raise LedgerError(f"{place} is damaged (its entries are not those of {getattr(kind, '__name__', kind)})")
+        hints = get_type_hints(kind)
+        try:
+            return kind(**{name: _read(hints[name], entry, name) for name, entry in value.items()})  # type: ignore[operator]
+        except TypeError as error:
+            raise LedgerError(f"{place} is damaged ({error})") from error
+    if get_origin(kind) is tuple and isinstance(value, list):
+        kinds = [options[0]] * len(value) if options[-1] is Ellipsis else list(options)
+        if len(kinds) == len(value):
+            return tuple(_read(one, entry, place) for one, entry in zip(kinds, value, strict=True))
+    elif type(value) is kind and not (kind is int and abs(value) >= _TOO_LARGE):
+        return value
+    raise LedgerError(f"{place} is damaged (the value has the wrong form)")

@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pxeconform.protocol import vendor_options
@@ -25,6 +26,11 @@ _LONGEST_HEADER_NAME = 127
 
 DEFAULT_SIZE = 548
 """Octets of a message that every client takes: a datagram of 576 less IP and UDP headers (RFC 2131 section 2)."""
+
+_DOWNLOAD_ONLY = (
+    DiscoveryControl.DOWNLOAD_OFFERED_FILE | DiscoveryControl.BROADCAST_DISABLED | DiscoveryControl.MULTICAST_DISABLED
+)
+_NO_DISCOVERY = ((PxeTag.DISCOVERY_CONTROL, bytes((_DOWNLOAD_ONLY,))),)
 
 ECHOED = (Option.CLIENT_UUID, Option.CLIENT_ARCHITECTURE, Option.CLIENT_NDI)
 """What a PXE server returns as it came (PXE 2.1 Tables 2-3 and 2-5, RFC 4578 section 2)."""
@@ -75,9 +81,13 @@ class Answers:
         """The server's address towards this client (option 54)."""
         return self.config.address if self.config.address != "0.0.0.0" else incoming.local
 
+    def gets_second_stage(self, request: Message) -> bool:
+        """The client is past the services: it gets the one file, and no menu that would start it all over."""
+        return bool(self.config.second_stage) and is_second_stage(request)
+
     def boot_file(self, request: Message) -> str | None:
         """The file of the first answer, or `None` if there is none for the client."""
-        if self.config.second_stage and is_second_stage(request):
+        if self.gets_second_stage(request):
             return self.config.second_stage
         return next((self.config.boot_files[a] for a in architectures(request) if a in self.config.boot_files), None)
 
@@ -93,13 +103,11 @@ class Answers:
                 found.setdefault(service.type, service)
         return list(found.values())
 
-    def tags(self, architecture: int, identity: str) -> list[tuple[int, bytes]]:
+    def tags(self, architecture: int, identity: str) -> Sequence[tuple[int, bytes]]:
         """Tags 6 to 10 for the redirection service (PXE 2.1 Table 2-3)."""
         services = self.services(architecture)
         if not services:
-            control = DiscoveryControl.DOWNLOAD_OFFERED_FILE
-            control |= DiscoveryControl.BROADCAST_DISABLED | DiscoveryControl.MULTICAST_DISABLED
-            return [(PxeTag.DISCOVERY_CONTROL, bytes((control,)))]
+            return _NO_DISCOVERY
         control = DiscoveryControl(0)
         if self.config.mode == "off" or not self.config.broadcast_discovery:
             control |= DiscoveryControl.BROADCAST_DISABLED
@@ -143,10 +151,11 @@ class Answers:
         architecture = next((a for a in architectures(request) if self.services(a)), architectures(request)[0])
         if file is None and not self.services(architecture):
             return None
+        tags = _NO_DISCOVERY if self.gets_second_stage(request) else self.tags(architecture, identity)
         answer = replace(self.reply(request, identity), siaddr=identity)
         answer = answer.with_options(
             (Option.CLASS_IDENTIFIER, PXE_CLASS),
-            (Option.VENDOR_SPECIFIC, vendor_options.build(self.tags(architecture, identity))),
+            (Option.VENDOR_SPECIFIC, vendor_options.build(tags)),
         )
         answer = echoes(answer, request)
         return self.name_file(answer, file, self.store.size(file)) if file is not None else answer

@@ -131,7 +131,7 @@ def _looped(boot: Boot, before: Boot | None) -> Boot:
     if before is None or boot.parent != before.number or boot.outcome is not BootOutcome.BOOTED:
         return boot
     again = boot.nbp is not None and before.nbp is not None and boot.nbp.file == before.nbp.file
-    if not again or boot.boot_server != before.boot_server or is_ipxe_script(boot):
+    if not again or boot.boot_server != before.boot_server or _is_script(boot):
         return boot
     execute = replace(
         boot.step(_STEP_EXECUTE),
@@ -141,7 +141,7 @@ def _looped(boot: Boot, before: Boot | None) -> Boot:
     return replace(boot, outcome=BootOutcome.FAILED, steps=(*boot.steps[: _STEP_EXECUTE - 1], execute))
 
 
-def is_ipxe_script(boot: Boot) -> bool:
+def _is_script(boot: Boot) -> bool:
     """The boot file is a script: fetched twice it is still no program that loads itself."""
     return boot.nbp is not None and boot.nbp.image.format is programs.Format.SCRIPT
 

@@ -320,7 +320,7 @@ def _authenticity(found: Evidence, _: Nbp | None) -> _Found:
 
 
 def _execute(found: Evidence, nbp: Nbp | None) -> _Found:
-    """No packet belongs to this step; what comes after the download tells (section 20 of no text, but of practice)."""
+    """No packet belongs to this step; what comes after the download tells."""
     delivered = _delivered(found)
     if delivered is None:
         return _Found(None)

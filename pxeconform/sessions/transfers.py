@@ -24,7 +24,6 @@ Endpoint = tuple[str, int]
 
 _MODES = frozenset({"octet", "netascii", "mail"})
 _MOST_ORPHANS = 10_000
-_MIRROR_SPAN = 1_000_000
 """Nanoseconds within which the same packet twice is a copy made by the capture, not by the sender's timer."""
 
 _PROBE_ERRORS = frozenset({ErrorCode.NOT_DEFINED, ErrorCode.OPTION_NEGOTIATION_FAILED})
@@ -92,14 +91,6 @@ class Transfer:
     """Link address that the first request came from; a router's, where one lies between."""
     progressed: int = 0
     """Time of the last datagram that brought something new, ns: repetitions do not count."""
-    copied: bool = False
-    """A mirror port copied the packets: already the request came twice within a millisecond."""
-    mirrored: int = 0
-    """DATA packets that are such copies."""
-    last_data: tuple[int, int] = (-1, 0)
-    """Block number and time of the DATA packet seen last."""
-    last_ack: tuple[int, int] = (-1, 0)
-    """Block number and time of the client's ACK seen last."""
 
     @property
     def direction(self) -> str:
@@ -195,6 +186,8 @@ class TransferTracker:
         if datagram.kind is not Kind.UDP:
             return False
         known = self._find(datagram)
+        if datagram.copy_of is not None:
+            return known is not None
         to_request_port = datagram.destination_port in self._request_ports
         if known is None and not to_request_port and not datagram.payload.startswith((b"\0\1", b"\0\2")):
             return self._stray(datagram)
@@ -240,7 +233,6 @@ class TransferTracker:
     def _request(self, datagram: Datagram, packet: Request) -> bool:
         running = self._by_client.get(datagram.sender)
         if running is not None and self._is_repetition(running, datagram, packet):
-            running.copied |= abs(datagram.time - running.started) <= _MIRROR_SPAN
             running.request_frames.append(datagram.frame)
             self._append(running, datagram, packet, Sender.CLIENT)
             return True
@@ -288,9 +280,8 @@ class TransferTracker:
             if index > transfer.last_acked:
                 transfer.last_acked = index
                 transfer.progressed = datagram.time
-            elif not _is_copy(transfer, transfer.last_ack, packet.block, datagram.time):
+            else:
                 transfer.duplicate_acks += 1
-            transfer.last_ack = packet.block, datagram.time
         elif isinstance(packet, Data) and transfer.direction == "write":
             self._data(transfer, datagram, packet)
         elif isinstance(packet, Error) and packet.code != ErrorCode.UNKNOWN_TRANSFER_ID:
@@ -332,9 +323,6 @@ class TransferTracker:
         transfer.content.add(packet, whole=not datagram.cut)
         if transfer.content.retransmitted == repeated:
             transfer.progressed = datagram.time
-        elif _is_copy(transfer, transfer.last_data, packet.block, datagram.time):
-            transfer.mirrored += 1
-        transfer.last_data = packet.block, datagram.time
 
     @staticmethod
     def _end(transfer: Transfer, event: Event) -> None:
@@ -364,7 +352,3 @@ class TransferTracker:
             return False
         transfer.unreachable.append(datagram)
         return True
-
-
-def _is_copy(transfer: Transfer, before: tuple[int, int], block: int, time: int) -> bool:
-    return transfer.copied and before[0] == block and abs(time - before[1]) <= _MIRROR_SPAN

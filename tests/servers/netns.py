@@ -28,6 +28,10 @@ _PATIENCE = 10.0
 """Seconds for anything that takes milliseconds on a machine that is not overloaded."""
 _BEAT = 0.02
 
+# Tells the process id, as it is outside (/proc is mounted there), and becomes the command. What the command then says
+# goes where its errors go.
+_TELLING = ("sh", "-c", 'read pid rest </proc/self/stat && echo $pid && exec "$@" >&2', "sh")
+
 
 class Unavailable(Exception):
     """This machine gives no namespaces to this user; one sentence."""
@@ -47,10 +51,15 @@ class Namespace:
 
     def command(self, *argv: str | Path) -> list[str]:
         """The same command, inside. Its parent is `nsenter`, which ends with the command's status."""
-        entered = [_tool("nsenter"), f"--target={self.holder}", "--net", "--pid"]
-        if self.owned:
-            entered += ["--user", "--preserve-credentials"]
-        return [*entered, "--", *map(str, argv)]
+        return self._enter("--net", "--pid", "--", *argv)
+
+    def network_command(self, *argv: str | Path) -> list[str]:
+        """The same command, inside the network alone: process ids mean what they mean outside."""
+        return self._enter("--net", "--", *argv)
+
+    def _enter(self, *rest: str | Path) -> list[str]:
+        user = ("--user", "--preserve-credentials") if self.owned else ()
+        return [_tool("nsenter"), f"--target={self.holder}", *user, *map(str, rest)]
 
     def udp_ports(self) -> frozenset[int]:
         """The UDP ports on which something listens inside (proc(5), /proc/PID/net/udp)."""
@@ -81,33 +90,30 @@ class Network:
         unshare = [_tool("unshare"), "--net", "--pid", "--fork", "--kill-child"]
         self.server = Namespace(self._hold([*unshare, *(["--user", "--map-root-user"] if owned else [])]), owned)
         # The second one is made from inside the first one's user namespace: a cable joins only what one user owns.
-        self.client = Namespace(self._hold([*self.server.command(), *unshare]), owned)
+        self.client = Namespace(self._hold(self.server.network_command(*unshare)), owned)
         ip = _tool("ip")
         far_end = ["peer", "name", _CLIENT_LINK, "netns", str(self.client.holder)]
-        _call(*self.server.command(ip, "link", "add", _SERVER_LINK, "type", "veth", *far_end))
+        _call(*self.server.network_command(ip, "link", "add", _SERVER_LINK, "type", "veth", *far_end))
         for namespace, link, address in (
             (self.server, _SERVER_LINK, SERVER_ADDRESS),
             (self.client, _CLIENT_LINK, CLIENT_ADDRESS),
         ):
-            _call(*namespace.command(ip, "address", "add", f"{address}/{_PREFIX}", "dev", link))
+            _call(*namespace.network_command(ip, "address", "add", f"{address}/{_PREFIX}", "dev", link))
             for name in ("lo", link):
-                _call(*namespace.command(ip, "link", "set", name, "up"))
+                _call(*namespace.network_command(ip, "link", "set", name, "up"))
         for namespace, link in ((self.server, _SERVER_LINK), (self.client, _CLIENT_LINK)):
             _wait_for_carrier(namespace, ip, link)
 
     def _hold(self, prefix: Sequence[str]) -> int:
-        # Inside, the holder's id is 1; /proc is the one outside, where it reads the id that is valid there.
-        script = "read pid rest </proc/self/stat && echo $pid && exec cat"
-        argv = [*prefix, "--", "sh", "-c", script]
+        argv = [*prefix, "--", *_TELLING, "cat"]
         holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self._cleanup.callback(_release, holder)
-        assert holder.stdout is not None
-        assert holder.stderr is not None
-        told = holder.stdout.readline()
-        if not told:
+        pid = _told(holder)
+        if pid is None:
+            assert holder.stderr is not None
             said = holder.stderr.read().decode(errors="replace").strip() or "no reason was given"
             raise Unavailable(f"no network namespace can be made here: {said}")
-        return int(told)
+        return pid
 
 
 class Service:
@@ -120,12 +126,13 @@ class Service:
         self._namespace, self._argv, self._ports, self._log = namespace, argv, frozenset(ports), log
 
     def __enter__(self) -> Self:
-        argv = self._namespace.command(_tool(str(self._argv[0])), *self._argv[1:])
+        argv = self._namespace.command(*_TELLING, _tool(str(self._argv[0])), *self._argv[1:])
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
             )
         try:
+            self._pid = _told(self._process)
             self._wait()
         except BaseException:
             self._end()
@@ -154,11 +161,16 @@ class Service:
             time.sleep(_BEAT)
 
     def _end(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+        # nsenter ends after the server, with its status; what the server forked may still wait for a client.
+        if self._pid is not None and self._process.poll() is None:
+            os.kill(self._pid, signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_PATIENCE / 5)
+                self._process.wait(_PATIENCE)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(_PATIENCE)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 def call(
@@ -190,6 +202,13 @@ def network_or_reason() -> Iterator[Network | str]:
         yield network
 
 
+def _told(process: subprocess.Popen[bytes]) -> int | None:
+    """The id that a process of `_TELLING` has outside, `None` if it never began."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    return int(line) if line.strip() else None
+
+
 def _release(holder: subprocess.Popen[bytes]) -> None:
     assert holder.stdin is not None
     holder.stdin.close()
@@ -206,7 +225,7 @@ def _release(holder: subprocess.Popen[bytes]) -> None:
 def _wait_for_carrier(namespace: Namespace, ip: str, link: str) -> None:
     """What is sent before the kernel has noticed the far end is lost without a word."""
     end = time.monotonic() + _PATIENCE
-    while " UP " not in _call(*namespace.command(ip, "-brief", "link", "show", "dev", link)):
+    while " UP " not in _call(*namespace.network_command(ip, "-brief", "link", "show", "dev", link)):
         if time.monotonic() > end:
             raise Unavailable(f"{link} does not come up")
         time.sleep(_BEAT)

@@ -6,7 +6,8 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pxeconform.capture.datagrams import Datagram, Kind
+from pxeconform.capture.copies import marked
+from pxeconform.capture.datagrams import CaptureInfo, Datagram, Kind
 from pxeconform.diagnosis.boots import diagnose_boot
 from pxeconform.diagnosis.model import Diagnosis
 from pxeconform.diagnosis.symptoms import BootCase
@@ -221,7 +222,7 @@ class Wire:
 
     def boots(self, end: float = 0) -> list[Boot]:
         """The boots of the trace when the capture runs on for `end` seconds."""
-        return find_boots(follow(self.datagrams), self.now + int(end * SECOND))
+        return find_boots(follow(marked(self.datagrams, CaptureInfo(""))), self.now + int(end * SECOND))
 
     def diagnoses(self, end: float = 0) -> list[tuple[Diagnosis, ...]]:
         """The causes of each boot."""

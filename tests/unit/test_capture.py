@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import pxeconform.protocol.layers  # noqa: F401  (quiets Scapy before it is imported below)
 from pxeconform.capture.containers import frames
+from pxeconform.capture.copies import marked
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram, Kind
 from pxeconform.capture.fragments import Reassembler
 from pxeconform.capture.read import read
@@ -522,3 +523,30 @@ def test_frames_are_given_while_the_file_is_read() -> None:
     with os.fdopen(writer, "wb", buffering=0) as out, os.fdopen(reader, "rb", buffering=0) as stream:
         out.write(pcap(bytes(ETHER / V4 / REQUEST)))
         assert next(frames(stream, CaptureInfo("pipe"))).number == 1
+
+
+class TestCopies:
+    """Design: the same IP identification and octets within a millisecond are one datagram."""
+
+    @staticmethod
+    def datagram(frame: int, time: int, payload: bytes = b"\0\4\0\1", identification: int = 7) -> Datagram:
+        return Datagram(
+            frame, time, "10.0.0.1", "10.0.0.2", 2000, 3000, payload, len(payload), identification=identification
+        )
+
+    def test_a_copy_names_the_first_frame(self) -> None:
+        info = CaptureInfo("x")
+        pair = [self.datagram(1, 0), self.datagram(2, 900_000)]
+        assert [d.copy_of for d in marked(pair, info)] == [None, 1]
+        assert info.warnings == ["1 datagrams were captured twice (a mirror port, or several points of one path)"]
+
+    def test_later_other_or_renumbered_datagrams_are_no_copies(self) -> None:
+        info = CaptureInfo("x")
+        others = [
+            self.datagram(1, 0),
+            self.datagram(2, 10, payload=b"\0\4\0\2"),
+            self.datagram(3, 20, identification=8),
+            self.datagram(4, 1_100_000),
+        ]
+        assert [d.copy_of for d in marked(others, info)] == [None] * 4
+        assert info.warnings == []

@@ -140,6 +140,8 @@ def transfer_stands_still(intrusion: Intrusion, view: View) -> Fact:
     frames = (intrusion.pending.frame, stray.frame, *((owner.frame,) if owner is not None else ()))
     if gap is not None:
         return unclear(f"no block came on the stranger's acknowledgment, but {gap}", *frames)
+    if owner is None:
+        return kept("no block on the stranger's acknowledgment", *frames)
     return kept("no block before the owner's own acknowledgment", *frames)
 
 

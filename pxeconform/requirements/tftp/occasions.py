@@ -112,6 +112,9 @@ def can_be_compared(transfer: Transfer, view: View) -> bool:
     """What should have come is known: a digest for a whole transfer; and the client did not end a broken one itself."""
     if transfer.delivered:
         return transfer.content.sha256 is not None and view.reference_digest(transfer) is not None
+    if transfer.last_acked > transfer.content.blocks:
+        # The client acknowledged what is not in the evidence: that is a gap in the evidence, not in the transfer.
+        return False
     error, asked = transfer.error, last_asked(transfer)
     if error is None or error.sender is Sender.SERVER or port_closed(transfer, asked.time) is not None:
         return True
