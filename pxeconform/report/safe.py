@@ -50,7 +50,7 @@ def visible(value: object, limit: int | None = None) -> str:
         stacked = stacked + 1 if unicodedata.combining(character) else 0
         shown = character.isprintable() and stacked <= _COMBINING_LIMIT
         parts.append(character if shown else f"<U+{ord(character):04X}>")
-    return "".join(parts)
+    return shortened("".join(parts), limit)
 
 
 def shortened(text: str, limit: int | None) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _GLYPHS = {"good": "✔", "bad": "✘", "warn": "○", "quiet": "·"}
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "quiet": "dim"}
 _SUMMARY_LIMIT = 40
-_LONGEST = 2000
+_LONGEST = 800
 _INDENT = 2
 _LABEL = 15
 _UNJUDGED = ("not_exercised", "not_supported", "skipped", "inconclusive")

@@ -7,10 +7,9 @@ never where a trace came from.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar
-
-_T = TypeVar("_T")
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 LEDGER_SCHEMA = "pxeconform.ledger/1"
 COVERAGE_SCHEMA = "pxeconform.coverage/1"

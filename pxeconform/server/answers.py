@@ -109,7 +109,9 @@ class Answers:
         if not services:
             return _NO_DISCOVERY
         control = DiscoveryControl(0)
-        if self.config.mode == "off" or not self.config.broadcast_discovery:
+        # Beside another DHCP server a broadcast request for a boot server is answered twice, as that one takes it for a
+        # renewal; OVMF gives up (PXE-E99) when that answer comes first.
+        if self.config.mode != "dhcp" or not self.config.broadcast_discovery:
             control |= DiscoveryControl.BROADCAST_DISABLED
         if not self.config.multicast_address:
             control |= DiscoveryControl.MULTICAST_DISABLED

@@ -133,7 +133,8 @@ class ServerConfig:
     `boot_files` maps architecture (option 93) to the file of the first answer, `http_files` likewise to an absolute
     URI for HTTPClient, `second_stage` is what a client that already runs iPXE gets. `credentials` maps a boot file to
     the credential types (PXE tag 12) that it has files for. `options` are further DHCP options, sent when asked for.
-    Without `broadcast_discovery` clients are told to look for boot servers on port 4011 alone (PXE tag 6).
+    Without `broadcast_discovery`, and always beside another DHCP server, clients are told to look for boot servers on
+    port 4011 alone (PXE tag 6).
     Names below `upload_prefix` may be written, in memory or in `upload_directory`; "" refuses all writing.
     """
 
