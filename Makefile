@@ -2,13 +2,17 @@
 
 PY := .venv/bin/python
 
-.PHONY: demo test test-shared check bench fuzz clean
+.PHONY: demo test test-firmware test-shared check bench clean
 
 demo: .venv/.runs
 	.venv/bin/pxeconform demo
 
 test: .venv/.tests
-	$(PY) -m pytest tests -m "not shared"
+	$(PY) -m pytest tests -m "not shared and not firmware"
+
+# Boots real firmware under QEMU (packages qemu-system-x86, ipxe-qemu, ovmf).
+test-firmware: .venv/.tests
+	$(PY) -m pytest tests/firmware -m firmware
 
 # Tests on the lab captures; PXECONFORM_SHARED names the folder that holds `captures/`.
 test-shared: .venv/.tests

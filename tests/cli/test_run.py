@@ -10,15 +10,22 @@ import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import jsonschema
+
 from tests.cli.conftest import Pxeconform
+
+SCHEMA = Path(__file__).parents[2] / "pxeconform" / "report" / "schema" / "results.schema.json"
 
 
 def test_json_alone_on_standard_output(pxeconform: Pxeconform, at_server: tuple[str, ...], tmp_path: Path) -> None:
-    done = pxeconform("run", *at_server, "--profile", "tftp", "--json", "-", "--out", tmp_path / "r", "--file", "even.bin")
+    done = pxeconform(
+        "run", *at_server, "--profile", "tftp", "--json", "-", "--out", tmp_path / "r", "--file", "even.bin"
+    )
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["schema"] == "pxeconform.results/1"
     assert document == json.loads((tmp_path / "r" / "results.json").read_text())
+    jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     assert {v["verdict"] for v in document["verdicts"]} == {"pass"}
     assert "Target 127.0.0.1" in done.stderr
 
@@ -36,7 +43,9 @@ def test_junit_counts_every_verdict(pxeconform: Pxeconform, at_server: tuple[str
     assert len(cases) == len(json.loads((tmp_path / "r" / "results.json").read_text())["verdicts"])
 
 
-def test_the_first_lines_say_what_the_run_does(pxeconform: Pxeconform, at_server: tuple[str, ...], tmp_path: Path) -> None:
+def test_the_first_lines_say_what_the_run_does(
+    pxeconform: Pxeconform, at_server: tuple[str, ...], tmp_path: Path
+) -> None:
     done = pxeconform("run", *at_server, "--dry-run", "--out", tmp_path / "r")
     assert done.returncode == 0
     assert "nothing is written to the target" in " ".join(done.stdout.split())

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.servers.netns import CLIENT_ADDRESS, SERVER_ADDRESS, Namespace, Network, Service, call
+from tests.servers.netns import CLIENT_ADDRESS, Namespace, Network, Service, call
 
 QEMU = "qemu-system-x86_64"
 SEABIOS_ROM = Path("/usr/lib/ipxe/qemu/pxe-e1000.rom")
@@ -32,7 +32,9 @@ _BEAT = 0.05
 
 def missing(*needed: str | Path) -> str:
     """The programs and files of these that are not here, in words; empty if all are."""
-    return ", ".join(str(each) for each in needed if not (shutil.which(each) if isinstance(each, str) else each.exists()))
+    return ", ".join(
+        str(each) for each in needed if not (shutil.which(each) if isinstance(each, str) else each.exists())
+    )
 
 
 def join_tap(client: Namespace) -> None:
@@ -88,7 +90,12 @@ class Boot:
 
 
 def boot(
-    network: Network, config: Path, machine: Callable[[Path], Sequence[str]], expected: str, folder: Path, seconds: float
+    network: Network,
+    config: Path,
+    machine: Callable[[Path], Sequence[str]],
+    expected: str,
+    folder: Path,
+    seconds: float,
 ) -> Boot:
     """Start the server, then the machine, and wait until its screen shows `expected` or the time is over."""
     capture, serial = folder / "boot.pcap", folder / "serial.txt"

@@ -26,7 +26,9 @@ def test_unknown_name() -> None:
 
 def test_run_takes_the_options_of_the_command_line() -> None:
     parameters = inspect.signature(pxeconform.run).parameters
-    assert {"target", "profile", "suites", "level", "ics", "files", "patience", "jobs", "seed", "out"} <= set(parameters)
+    assert {"target", "profile", "suites", "level", "ics", "files", "patience", "jobs", "seed", "out"} <= set(
+        parameters
+    )
 
 
 def _modules_after(code: str) -> set[str]:

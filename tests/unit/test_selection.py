@@ -95,7 +95,7 @@ def test_a_file_that_does_not_load(tmp_path: object) -> None:
 
     path = Path(str(tmp_path)) / "broken.py"
     path.write_text("import nothing_of_that_name")
-    with pytest.raises(SuiteError, match="broken.py cannot be loaded"):
+    with pytest.raises(SuiteError, match=r"broken\.py cannot be loaded"):
         scenarios_in(path, "mine")
 
 

@@ -30,6 +30,8 @@ PXE: Endpoint = (SERVER, 4011)
 UUID_A, UUID_B = (bytes((0,)) + UUID(int=n, version=4).bytes for n in (1, 2))
 MAC_A, MAC_B = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
 
+ITEM = BootItem(32769)
+
 
 @dataclass(slots=True)
 class Wire:
@@ -122,7 +124,7 @@ class Wire:
         uuid: bytes = UUID_A,
         ciaddr: str = CLIENT[0],
         secs: int = 0,
-        item: BootItem | None = BootItem(32769),
+        item: BootItem | None = ITEM,
     ) -> Datagram:
         tags = [(int(PxeTag.BOOT_ITEM), item.encode())] if item is not None else []
         message = Message(
