@@ -77,12 +77,17 @@ def answers(source: Callable[[View], Sequence[Exchange]]) -> Callable[[View], It
     def when(view: View) -> Iterator[Answer]:
         for exchange in source(view):
             for reply in exchange.replies:
-                if reply.message.cut:
-                    continue  # What the snap length took away cannot be judged.
+                if reply.message.cut or _is_plain_dhcp(exchange, reply):
+                    continue  # What the snap length took away, and what is no boot server's, is not judged.
                 request = [r for r in exchange.requests if r.time <= reply.time][-1]
                 yield Answer(exchange, request, reply)
 
     return when
+
+
+def _is_plain_dhcp(exchange: Exchange, reply: DhcpEvent) -> bool:
+    """A DHCP server takes a broadcast request with an address for a renewal: its answer is no boot server's."""
+    return not is_unicast(exchange) and not reply.message.is_pxe
 
 
 # -- what is served ---------------------------------------------------------------------------------------------------
