@@ -70,7 +70,9 @@ def for_terminal(value: object, encoding: str = "utf-8", limit: int | None = Non
     try:
         text.encode(encoding)
     except (UnicodeEncodeError, LookupError):
-        return "".join(_encodable(character, encoding) for character in text)
+        # What is written out grows, so it is cut again.
+        grown = shortened("".join(_encodable(character, encoding) for character in text), limit)
+        return grown.replace("…", _encodable("…", encoding))
     return text
 
 
@@ -82,13 +84,6 @@ def _encodable(character: str, encoding: str) -> str:
     except (UnicodeEncodeError, LookupError):
         return _SUBSTITUTES.get(character, f"<U+{ord(character):04X}>")
     return character
-
-
-def markup(value: object, encoding: str = "utf-8", limit: int | None = None) -> str:
-    """For strings that go through rich's markup: brackets mean nothing, and nothing else does either."""
-    from rich.markup import escape
-
-    return escape(for_terminal(value, encoding, limit))
 
 
 def csv_cell(value: object) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
@@ -342,15 +341,5 @@ def requirement_page(rule: AnyRule, console: Console, scenarios: Sequence[tuple[
 
 
 def meaning(function: Callable[..., Any]) -> str:
-    """What a rule's function says of itself: its docstring's first line.
-
-    One that is made by another function speaks through its maker and through what the maker was given.
-    """
-    if function.__doc__:
-        return function.__doc__.strip().splitlines()[0]
-    if not isinstance(function, FunctionType):
-        return "not described"
-    maker = function.__globals__.get(function.__qualname__.split(".", 1)[0])
-    sources = [maker, *(cell.cell_contents for cell in function.__closure__ or ())]
-    said = [source.__doc__.strip().splitlines()[0] for source in sources if callable(source) and source.__doc__]
-    return " ".join(said) or "not described"
+    """What a rule's function says of itself: its docstring's first line."""
+    return (function.__doc__ or "not described").strip().splitlines()[0]

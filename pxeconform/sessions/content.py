@@ -33,8 +33,12 @@ class Content:
     highest: int = 0
     lost: int = 0
     """Blocks that were given up: later ones came, these never did."""
+    zero_acknowledged: bool = False
+    """Block 0 was acknowledged after 65535, whether or not the capture has it."""
     head: bytearray = field(default_factory=bytearray)
     _pending: dict[int, Data] = field(default_factory=dict)
+    _lap: int = LAST_BLOCK_NUMBER + 1
+    """Block numbers until they begin again."""
     _hash: hashlib._Hash | None = None
 
     def __post_init__(self) -> None:
@@ -53,21 +57,19 @@ class Content:
         return self._hash.hexdigest() if self._hash is not None and whole else None
 
     def index_of(self, block: int, near: int) -> int:
-        """A block number as a count from 1 that does not wrap, by what is nearest to `near`.
-
-        Most wrap from 65535 to 0, some to 1: with the latter every lap counts one block less, which makes no
-        difference here because the numbers stay consecutive within half a lap.
-        """
-        lap = LAST_BLOCK_NUMBER + 1
-        index = near - near % lap + block
-        if index - near > lap // 2 and index >= lap:
-            index -= lap
-        elif near - index > lap // 2:
-            index += lap
-        return index
+        """A block number as a count from 1 that does not wrap, by what is nearest to `near`."""
+        if near < self._lap // 2 and block <= self._lap // 2 + near:
+            return block
+        lap = near // self._lap
+        candidates = (block + n * self._lap for n in (lap - 1, lap, lap + 1) if n >= 0)
+        return min(candidates, key=lambda index: abs(index - near))
 
     def add(self, packet: Data, *, whole: bool) -> None:
         """Take one DATA packet, in whatever order it comes."""
+        begins_again = packet.block == 1 and self.highest == LAST_BLOCK_NUMBER and not self._pending
+        if begins_again and not self.zero_acknowledged:
+            # Most wrap from 65535 to 0, some to 1: then a lap has one number less.
+            self._lap = LAST_BLOCK_NUMBER
         index = self.index_of(packet.block, self.highest)
         if index <= self.blocks or index in self._pending:
             self.retransmitted += 1

@@ -276,6 +276,7 @@ class TransferTracker:
         if datagram.destination_port in transfer.other_tids:
             return
         if isinstance(packet, Ack):
+            transfer.content.zero_acknowledged |= packet.block == 0 and transfer.last_acked >= tftp.LAST_BLOCK_NUMBER
             index = transfer.content.index_of(packet.block, transfer.last_acked)
             if index > transfer.last_acked:
                 transfer.last_acked = index

@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import io
-
 import pytest
 from report_samples import HOSTILE, unseen
-from rich.console import Console
 
-from pxeconform.report.safe import csv_cell, file_name, for_terminal, markup, shortened, unicode_text, visible, xml_text
+from pxeconform.report.safe import csv_cell, file_name, for_terminal, shortened, unicode_text, visible, xml_text
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
@@ -46,12 +43,6 @@ def test_a_terminal_gets_only_what_it_can_show() -> None:
     assert for_terminal("✔ Größe", "latin-1") == "+ Größe"
     assert for_terminal("✔ Größe", "utf-8") == "✔ Größe"
     assert for_terminal("é", "no such encoding") == "<U+00E9>"
-
-
-def test_markup_is_shown_as_it_is() -> None:
-    stream = io.StringIO()
-    Console(file=stream, width=200, force_terminal=True, color_system="truecolor").print(markup(HOSTILE["markup"]))
-    assert stream.getvalue() == HOSTILE["markup"] + "\n"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", "\n=", " =", "＝", "＋", "－", "＠"])

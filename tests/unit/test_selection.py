@@ -27,7 +27,8 @@ def test_every_rule_says_what_it_needs_and_accepts() -> None:
         assert rule.lacking
         assert rule.requirement.text.endswith(".")
         assert rule.requirement.clients
-        assert rule.when.__doc__ or rule.when.__name__ == "when"
+        assert rule.when.__doc__
+        assert rule.then.__doc__
 
 
 def test_find_ignores_case() -> None:

@@ -51,9 +51,10 @@ _PXE_CLIENT = b"PXEClient"
 
 
 def _served(kind: MessageType) -> Callable[[View], Iterator[Exchange]]:
-    """A unicast request of that kind for an item that the server is known to have."""
+    """The antecedent for one message type."""
 
     def when(view: View) -> Iterator[Exchange]:
+        """A unicast request of that message type for an item that the server is known to have."""
         for exchange in boot_server_requests(view):
             known = source_of_service(cast("BootItem", exchange.item), view)
             if asks_as(exchange, kind) and is_unicast(exchange) and known is not None:
@@ -91,6 +92,7 @@ def _unicast_answers(view: View) -> Iterator[Answer]:
 
 
 def _to_the_source_port(answer: Answer, _: View) -> Fact:
+    """The reply's destination is the address and port that asked."""
     asked, got = answer.request.source, answer.reply.destination
     if asked == got:
         return kept(f"asked from port {_class_of(asked[1])}, answered there", *answer.frames)
@@ -102,11 +104,13 @@ def _class_of(port: int) -> str:
 
 
 def _is_ack(answer: Answer, _: View) -> Fact:
+    """Option 53 of the reply says ACK."""
     name = answer.reply.message.type_name
     return _compare(answer, "message type", name, name == "ACK", "option 53 says ACK")
 
 
 def _names_a_file(answer: Answer, view: View) -> Fact:
+    """The reply names a file, in `file` or option 67, and the server does not refuse it when it is fetched."""
     name = answer.reply.message.boot_file
     if not name:
         return broken("no boot file name, neither in file nor in option 67", *answer.frames)
@@ -118,6 +122,7 @@ def _names_a_file(answer: Answer, view: View) -> Fact:
 
 
 def _identifies_itself(answer: Answer, _: View) -> Fact:
+    """Option 54 is there, and is the address that the reply comes from."""
     identifier, address = answer.reply.message.server_identifier, answer.reply.source[0]
     if identifier is None:
         return broken("no option 54", *answer.frames)
@@ -125,12 +130,14 @@ def _identifies_itself(answer: Answer, _: View) -> Fact:
 
 
 def _calls_itself_pxe(answer: Answer, _: View) -> Fact:
+    """Option 60 is exactly the nine octets PXEClient."""
     value = answer.reply.message.class_identifier
     shown = "absent" if value is None else f"{len(value)} octets {value[:32]!r}"
     return _compare(answer, "option 60", shown, value == _PXE_CLIENT, "option 60 is PXEClient, nine octets")
 
 
 def _carries_a_boot_item(answer: Answer, _: View) -> Fact:
+    """Option 43 holds a tag 71 of four octets."""
     tags = tags_of(answer.reply.message)
     value = tags.get(PxeTag.BOOT_ITEM) if tags is not None else None
     if value is None:
@@ -139,6 +146,7 @@ def _carries_a_boot_item(answer: Answer, _: View) -> Fact:
 
 
 def _keeps_the_type(answer: Answer, _: View) -> Fact:
+    """The boot item's type is the one that was asked for."""
     asked = cast("BootItem", answer.exchange.item)
     tags = tags_of(answer.reply.message)
     got = tags.boot_item if tags is not None else None
@@ -150,11 +158,13 @@ def _keeps_the_type(answer: Answer, _: View) -> Fact:
 
 
 def _ciaddr_is_zero(answer: Answer, _: View) -> Fact:
+    """The reply has no client address in ciaddr."""
     value = answer.reply.message.ciaddr
     return _compare(answer, "ciaddr", value, value == _NOWHERE, "ciaddr is 0.0.0.0")
 
 
 def _yiaddr_is_the_client(answer: Answer, _: View) -> Fact:
+    """The reply's yiaddr is the request's ciaddr."""
     value, client = answer.reply.message.yiaddr, answer.request.message.ciaddr
     if value == client:
         return kept("yiaddr is the client's address", *answer.frames)
@@ -162,6 +172,7 @@ def _yiaddr_is_the_client(answer: Answer, _: View) -> Fact:
 
 
 def _echoes_identity(answer: Answer, _: View) -> Fact:
+    """The UUID comes back in the options in which it was sent."""
     asked, got = answer.request.message, answer.reply.message
     uuid = asked.get(Option.CLIENT_UUID)
     for option in (Option.CLIENT_UUID, Option.CLIENT_IDENTIFIER):
@@ -173,6 +184,7 @@ def _echoes_identity(answer: Answer, _: View) -> Fact:
 
 
 def _matches_the_request(answer: Answer, _: View) -> Fact:
+    """xid and chaddr are those of the request."""
     asked, got = answer.request.message, answer.reply.message
     if got.xid != asked.xid:
         return broken(f"asked with xid {asked.xid:#010x}, answered with {got.xid:#010x}", *answer.frames)
@@ -182,6 +194,7 @@ def _matches_the_request(answer: Answer, _: View) -> Fact:
 
 
 def _leaves_from_4011(answer: Answer, view: View) -> Fact:
+    """The reply's source port is the boot server's, or the DHCP server's."""
     target = view.ledger.target
     port = answer.reply.source[1]
     fine = port in (target.pxe_port, target.dhcp_port)

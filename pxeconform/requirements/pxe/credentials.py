@@ -7,6 +7,7 @@ name of a file, which holds the signed digest of the boot file.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
@@ -65,6 +66,7 @@ _SIZE_UNIT = 512
 def _given(check: Callable[[Answer, View], Fact]) -> Callable[[Answer | Silent, View], Fact]:
     """The consequent of an answer; silence without a claim is `not_supported`."""
 
+    @functools.wraps(check)
     def then(occasion: Answer | Silent, view: View) -> Fact:
         return _silence(occasion, view) if isinstance(occasion, Silent) else check(occasion, view)
 
@@ -103,12 +105,14 @@ def _bit_selects_credentials(exchange: Exchange, view: View) -> Fact:
 
 
 def _silent_about_it(exchange: Exchange, view: View) -> Fact:
+    """Nothing comes."""
     if not speaks_of_credentials(view) and not is_claimed(view) and not exchange.replies:
         return _silence(Silent(exchange), view)
     return is_silent(exchange, view)
 
 
 def _exactly_one(answer: Answer, _: View) -> Fact:
+    """Tag 12 is there and has four octets."""
     tags = tags_of(answer.reply.message)
     value = tags.get(PxeTag.CREDENTIAL_TYPES) if tags is not None else None
     if value is None:
@@ -119,6 +123,7 @@ def _exactly_one(answer: Answer, _: View) -> Fact:
 
 
 def _first_supported(occasion: Choice | Silent, view: View) -> Fact:
+    """The type in the reply stands before all others of the client's list that the server has."""
     if isinstance(occasion, Silent):
         return _silence(occasion, view)
     chosen = named_type(occasion.answer)
@@ -133,6 +138,7 @@ def _first_supported(occasion: Choice | Silent, view: View) -> Fact:
 
 
 def _names_credentials(answer: Answer, view: View) -> Fact:
+    """The reply names a file, and the server does not refuse it when it is fetched."""
     name = answer.reply.message.boot_file
     if not name:
         return broken("no name of a credentials file", *answer.frames)
@@ -144,12 +150,14 @@ def _names_credentials(answer: Answer, view: View) -> Fact:
 
 
 def _identifies_itself(answer: Answer, _: View) -> Fact:
+    """Option 54 is there."""
     if answer.reply.message.server_identifier is None:
         return broken("no option 54", *answer.frames)
     return kept("option 54 is there", *answer.frames)
 
 
 def _keeps_item_and_bit(answer: Answer, _: View) -> Fact:
+    """The boot item has the request's type and the layer's most significant bit."""
     asked = cast("BootItem", answer.exchange.item)
     tags = tags_of(answer.reply.message)
     got = tags.boot_item if tags is not None else None
@@ -161,6 +169,7 @@ def _keeps_item_and_bit(answer: Answer, _: View) -> Fact:
 
 
 def _no_boot_file_instead(exchange: Exchange, view: View) -> Fact:
+    """Nothing comes."""
     if not exchange.replies:
         return is_silent(exchange, view)
     reply = exchange.replies[0]
@@ -169,6 +178,7 @@ def _no_boot_file_instead(exchange: Exchange, view: View) -> Fact:
 
 
 def _is_one_of_the_listed(answer: Answer, _: View) -> Fact:
+    """The type in the reply is in the request's list."""
     named, listed = named_type(answer), listed_types(answer.exchange)
     if named is None:
         return unclear(_NO_SINGLE_TYPE, *answer.frames)
@@ -180,6 +190,7 @@ def _is_one_of_the_listed(answer: Answer, _: View) -> Fact:
 
 
 def _fits_the_mask(answer: Answer, _: View) -> Fact:
+    """The type in the reply has no bit outside the mask of certificate ids."""
     named = named_type(answer)
     if named is None:
         return unclear(_NO_SINGLE_TYPE, *answer.frames)
@@ -189,6 +200,7 @@ def _fits_the_mask(answer: Answer, _: View) -> Fact:
 
 
 def _named_twice(answer: Answer, _: View) -> Fact:
+    """Option 67 holds the name, and `file` agrees with it."""
     message = answer.reply.message
     option = (message.get(Option.BOOT_FILE_NAME) or b"").rstrip(b"\0")
     field = b"" if message.overload & 1 else message.file
@@ -200,6 +212,7 @@ def _named_twice(answer: Answer, _: View) -> Fact:
 
 
 def _size_is_its_own(occasion: Download | Silent, view: View) -> Fact:
+    """Option 13 is absent, or counts the credentials' blocks of 512 octets."""
     if isinstance(occasion, Silent):
         return _silence(occasion, view)
     value = occasion.answer.reply.message.get(Option.BOOT_FILE_SIZE)
@@ -216,6 +229,7 @@ def _verified(requirement: str, *, needs_trust: bool = False, needs_boot_file: b
     """The consequent of a download: the steps of verification that stand for one requirement hold."""
 
     def then(occasion: Download | Silent, view: View) -> Fact:
+        """The steps of verification that stand for this requirement hold."""
         if isinstance(occasion, Silent):
             return _silence(occasion, view)
         frames = occasion.frames
@@ -245,6 +259,7 @@ _keys_are_equal = _verified("PXE-21-BIS-20", needs_trust=True)
 
 
 def _is_trusted(occasion: Download | Silent, view: View) -> Fact:
+    """The public keys are equal, and the type is the trusted certificate's id, 41 or 42."""
     fact = _keys_are_equal(occasion, view)
     if isinstance(occasion, Silent) or fact.holds is not Holds.KEPT:
         return fact

@@ -72,9 +72,10 @@ def _find_items(view: View) -> list[Exchange]:
 
 
 def answers(source: Callable[[View], Sequence[Exchange]]) -> Callable[[View], Iterator[Answer]]:
-    """An antecedent: such a request was answered."""
+    """The antecedent that such a request was answered."""
 
     def when(view: View) -> Iterator[Answer]:
+        """A well-formed request for a boot item was answered."""
         for exchange in source(view):
             for reply in exchange.replies:
                 if reply.message.cut or _is_plain_dhcp(exchange, reply):
