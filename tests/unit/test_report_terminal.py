@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from report_samples import HOSTILE, analysis, poisoned, results, unseen
@@ -261,16 +260,6 @@ def test_marks_of_a_requirement_are_marked() -> None:
     verdict_table({"verdicts": [one]}, screen.console)
     assert "MUST*" in screen.text
     assert any(line.startswith("* ") for line in screen.lines)
-
-
-def test_a_function_that_was_made_speaks_through_its_maker() -> None:
-    def described() -> None:
-        """Something that came up."""
-
-    assert meaning(described) == "Something that came up."
-    assert meaning(_occasions(described)) == "Occasions of a kind. Something that came up."
-    assert meaning(_goes_to_the_right_port) == "goes to the right port"
-    assert meaning(cast("Any", SimpleNamespace(__doc__=None))) == "not described"
 
 
 def _goes_to_the_right_port() -> None:

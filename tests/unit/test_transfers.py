@@ -197,7 +197,7 @@ def long_read(blocks: int, first_after_wrap: int, size: int = 8) -> tuple[Wire, 
 
 
 @pytest.mark.parametrize("first", [0, 1])
-@pytest.mark.parametrize("blocks", [65533, 65534, 65535, 65536, 131075])
+@pytest.mark.parametrize("blocks", [65534, 65535, 131075])
 def test_block_numbers_begin_again(first: int, blocks: int) -> None:
     wire, content = long_read(blocks, first)
     transfer = only(wire)
@@ -329,11 +329,14 @@ def test_a_probe_for_the_size_is_no_failure() -> None:
     assert only(wire).outcome() is Outcome.PROBE
 
 
-@pytest.mark.parametrize(("code", "tsize"), [(4, {"tsize": 0}), (8, {"blksize": 1024})])
-def test_other_errors_of_the_client_are_an_abort(code: int, tsize: dict[str, int]) -> None:
+@pytest.mark.parametrize(("code", "size", "block_size"), [(4, 0, 512), (8, None, 1024)])
+def test_other_errors_of_the_client_are_an_abort(code: int, size: int | None, block_size: int) -> None:
     wire = Wire()
-    wire.rrq(**tsize)
-    wire.oack(**tsize)
+    if size is None:
+        wire.rrq(blksize=block_size)
+    else:
+        wire.rrq(tsize=size, blksize=block_size)
+    wire.oack(blksize=block_size)
     wire.error(code, CLIENT, TID)
     assert only(wire).outcome() is Outcome.ABORTED_BY_CLIENT
 

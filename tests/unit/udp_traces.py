@@ -28,6 +28,7 @@ TID: Endpoint = (SERVER, 40001)
 OTHER_TID: Endpoint = (SERVER, 40002)
 PXE: Endpoint = (SERVER, 4011)
 UUID_A, UUID_B = (bytes((0,)) + UUID(int=n, version=4).bytes for n in (1, 2))
+INSTALL = BootItem(32769)
 MAC_A, MAC_B = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
 
 ITEM = BootItem(32769)
@@ -91,7 +92,7 @@ class Wire:
         return self.send(source, to, Request(opcode, name, "octet", values).build())
 
     def wrq(self, source: Endpoint = CLIENT, **asked: int) -> Datagram:
-        return self.rrq(source, opcode=Opcode.WRQ, **asked)
+        return self.rrq(source, REQUESTS, b"file", Opcode.WRQ, **asked)
 
     def data(self, number: int, content: bytes, source: Endpoint = TID, to: Endpoint = CLIENT) -> Datagram:
         return self.send(source, to, Data(number & 0xFFFF, content).build())
