@@ -96,13 +96,13 @@ def transfer_chart(transfers: Iterable[Dict]) -> bytes:
     drawn = [t for t in moved if any(t is other for other in largest)]
     with _drawing():
         figure, axes = _canvas(max(len(drawn), 1))
-        rates = [float(t["throughput"]) for t in drawn]
+        rates = [_drawable(t["throughput"]) for t in drawn]
         low, high = min(rates, default=1.0), max(rates, default=1.0)
         floor = 10 ** (len(str(int(low))) - 2) if low >= 1 else low / 10
         for row, transfer in enumerate(drawn):
             outcome = str(transfer.get("outcome"))
             color = _TONES[words.tone(outcome)]
-            rate = float(transfer["throughput"])
+            rate = _drawable(transfer["throughput"])
             hatch = None if words.tone(outcome) == "good" else "///"
             axes.barh(
                 row, rate - floor, left=floor, height=0.56, color=color, edgecolor="#ffffff", hatch=hatch, linewidth=0
@@ -120,6 +120,11 @@ def transfer_chart(transfers: Iterable[Dict]) -> bytes:
         axes.xaxis.set_minor_locator(NullLocator())
         _axis(axes, "throughput, logarithmic")
         return _svg(figure, "Throughput of transfers")
+
+
+def _drawable(rate: float) -> float:
+    """Within what a logarithmic axis can hold; no network is slower or faster."""
+    return min(max(float(rate), 1e-3), 1e13)
 
 
 def _positive(value: object) -> bool:
