@@ -19,6 +19,7 @@ from pxeconform.runner.tftp_client import Reading
 
 _ANSWER = 4.0
 _SILENCE = 1.2
+_PAUSE = 2.0
 _PORT_TRIES = 50
 
 
@@ -96,6 +97,11 @@ class Play:
     def silence_wait(self) -> float:
         """Seconds after which silence is silence: well beyond the target's slowest answer so far."""
         return min(self._setting.patience, max(_SILENCE, 6 * self.facts.slowest))
+
+    @property
+    def pause(self) -> float:
+        """The same inside a transfer, whose server waits for us and gives up in the end."""
+        return min(self.silence_wait, _PAUSE)
 
     def watch(self, seconds: float | None = None) -> None:
         """Let time pass; the sockets go on listening."""

@@ -24,8 +24,6 @@ Endpoint = tuple[str, int]
 
 _MODES = frozenset({"octet", "netascii", "mail"})
 _MOST_ORPHANS = 10_000
-"""Nanoseconds within which the same packet twice is a copy made by the capture, not by the sender's timer."""
-
 _PROBE_ERRORS = frozenset({ErrorCode.NOT_DEFINED, ErrorCode.OPTION_NEGOTIATION_FAILED})
 
 

@@ -1,4 +1,4 @@
-"""Faulty servers: the reference server with exactly one fault, made from outside by putting a subclass into it.
+"""Faulty servers: the reference server with exactly one fault.
 
 Each fault breaks one requirement. Where a second one must fall with it, the reason stands beside it.
 """
@@ -6,37 +6,18 @@ Each fault breaks one requirement. Where a second one must fall with it, the rea
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pxeconform.protocol import vendor_options
-from pxeconform.protocol.archive import build_archive
-from pxeconform.protocol.certificates import Signer
-from pxeconform.protocol.credentials import BLOCK_STEM, MANIFEST_MEMBER, SIGNER_MEMBER, build_credentials
-from pxeconform.protocol.dhcp import NOWHERE, Message
-from pxeconform.protocol.manifest import (
-    SIGNER_INFORMATION_NAME,
-    build_manifest,
-    build_signer_information,
-    parse_manifest,
-)
-from pxeconform.protocol.signature_block import build_signature_block
-from pxeconform.protocol.tftp import Ack, Error, Packet, Request, parse
-from pxeconform.protocol.vendor_options import BootItem
+from pxeconform.protocol.credentials import build_credentials
+from pxeconform.protocol.dhcp import NOWHERE
 from pxeconform.registry.dhcp_options import MessageType, Option
 from pxeconform.registry.pxe_tags import PxeTag
-from pxeconform.registry.tftp_codes import ErrorCode, Opcode
 from pxeconform.requirements.ledger import Claims
 from pxeconform.server.bootserver import BootServer
 from pxeconform.server.config import ServerConfig
-from pxeconform.server.datagrams import PXE_SOCKET, TFTP_SOCKET, Address, Incoming, Outgoing
-from pxeconform.server.files import Source
-from pxeconform.server.service import PxeServer
-from pxeconform.server.tftp import ReadTransfer, TftpServer, Transfer
-from pxeconform.server.transfers import Sent
 from tests.mutants.arena import (
     BOOT_FILE,
-    CREDENTIALS_FILE,
     Maker,
     claims_without_credentials,
     other_signer,
@@ -44,429 +25,52 @@ from tests.mutants.arena import (
     sound_claims,
     without_credentials,
 )
-
-# -- transfer identifiers: what a reading does wrong ------------------------------------------------------------------
-
-
-class RepliesToNextPort(ReadTransfer):
-    def envelope(self, packet: Sent, to: Address | None = None) -> Outgoing:
-        host, port = to or self.client
-        return super().envelope(packet, (host, port + 1))
-
-
-class SilentToStrangers(ReadTransfer):
-    def on_stranger(self, packet: Packet | None, incoming: Incoming) -> list[Outgoing]:
-        return []
-
-
-class WrongCodeToStrangers(ReadTransfer):
-    def on_stranger(self, packet: Packet | None, incoming: Incoming) -> list[Outgoing]:
-        return [self.envelope(Error(ErrorCode.ILLEGAL_OPERATION, b"what"), incoming.source)]
-
-
-class EndedByStrangers(ReadTransfer):
-    """Tells the stranger what it must, and the owner the same."""
-
-    def on_stranger(self, packet: Packet | None, incoming: Incoming) -> list[Outgoing]:
-        told = super().on_stranger(packet, incoming)
-        return [*told, *self.refuse(Error(ErrorCode.NOT_DEFINED, b"interference"))]
-
-
-class VanishesOnStrangers(ReadTransfer):
-    """Tells the stranger what it must, then forgets the transfer without a word to its owner."""
-
-    def on_stranger(self, packet: Packet | None, incoming: Incoming) -> list[Outgoing]:
-        told = super().on_stranger(packet, incoming)
-        self.finish()
-        return told
-
-
-class FallsSilentOnStrangers(ReadTransfer):
-    """The same, but its socket stays open: no ICMP error gives it away."""
-
-    deaf = False
-
-    def on_stranger(self, packet: Packet | None, incoming: Incoming) -> list[Outgoing]:
-        self.deaf, self.deadline = True, None
-        return super().on_stranger(packet, incoming)
-
-    def on_packet(self, packet: Packet | None, now: float) -> list[Outgoing]:
-        return [] if self.deaf else super().on_packet(packet, now)
-
-
-class MovedByStrangers(ReadTransfer):
-    """Tells the stranger what it must, and takes its acknowledgment all the same."""
-
-    def receive(self, incoming: Incoming, now: float) -> list[Outgoing]:
-        told = super().receive(incoming, now)
-        packet = parse(incoming.payload)
-        stranger = not self.is_from_client(incoming)
-        return [*told, *(self.on_ack(packet.block, now) if stranger and isinstance(packet, Ack) else [])]
-
-
-class SorcerersApprentice(ReadTransfer):
-    def on_duplicate_ack(self, number: int, now: float) -> list[Outgoing]:
-        return self._send(self.pending_packets(), now)
-
-
-def _reading(kind: type[ReadTransfer]) -> Maker:
-    """A TFTP server whose readings are of that kind."""
-    core = type("Mutant", (TftpServer,), {"read_transfer": kind})
-    return lambda config: PxeServer(config, tftp=core)
-
-
-# -- transfer identifiers: what the service does wrong ----------------------------------------------------------------
-
-
-class _SharedSocket(TftpServer):
-    """All transfers on one socket; whose a datagram is tells its source."""
-
-    shared = TFTP_SOCKET
-
-    def transfer_of(self, incoming: Incoming) -> Transfer | None:
-        if incoming.socket != self.shared:
-            return None
-        return next((t for t in self.transfers.values() if t.client == incoming.source), None)
-
-    def receive(self, incoming: Incoming, now: float) -> list[Outgoing]:
-        return self._through(super().receive(incoming, now))
-
-    def tick(self, now: float) -> list[Outgoing]:
-        return self._through(super().tick(now))
-
-    def sockets(self) -> Collection[str]:
-        return {self.shared}
-
-    def _through(self, outgoing: object) -> list[Outgoing]:
-        assert isinstance(outgoing, list)
-        return [replace(one, socket=self.shared) for one in outgoing]
-
-
-class SinglePort(_SharedSocket):
-    pass
-
-
-class OneIdentifierForAll(_SharedSocket):
-    shared = "tftp:only"
-
-
-class _SharedStream:
-    """Reads from whatever stream the server holds at the moment; the end of one transfer does not close it."""
-
-    def __init__(self, current: Callable[[], Source]) -> None:
-        self._current = current
-
-    def read(self, size: int, /) -> bytes:
-        return self._current().read(size)
-
-    def close(self) -> None:
-        pass
-
-
-class OneStreamForAll(TftpServer):
-    """One open file for the whole server: the request that came last decides what all of them read."""
-
-    stream: Source
-
-    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
-        if request.opcode is Opcode.RRQ:
-            self.stream = self.store.open(request.filename)[0]
-        transfer = super().open_transfer(request, incoming, socket)
-        if isinstance(transfer, ReadTransfer):
-            transfer._source = _SharedStream(lambda: self.stream)
-        return transfer
-
-
-class OneStreamForEachClient(TftpServer):
-    """The same file again from the same port goes on reading where the first reading is."""
-
-    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
-        earlier = next((t for t in self.transfers.values() if t.client == incoming.source), None)
-        transfer = super().open_transfer(request, incoming, socket)
-        if isinstance(transfer, ReadTransfer):
-            stream = earlier._source if isinstance(earlier, ReadTransfer) else self.store.open(request.filename)[0]
-            transfer._source = _SharedStream(lambda: stream)
-        return transfer
-
-
-class DropsTheFirst(TftpServer):
-    """A repeated request ends the transfer that the first one began."""
-
-    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
-        for name in [name for name, t in self.transfers.items() if t.client == incoming.source]:
-            self.transfers.pop(name).close()
-        return super().open_transfer(request, incoming, socket)
-
-
-class StallsTheFirst(TftpServer):
-    """The same, but the first one's socket stays open and answers nothing."""
-
-    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
-        for transfer in self.transfers.values():
-            if transfer.client == incoming.source:
-                transfer.deadline = None
-                transfer.on_packet = lambda packet, now: []  # type: ignore[method-assign]
-        return super().open_transfer(request, incoming, socket)
-
-
-def _tftp(core: type[TftpServer]) -> Maker:
-    return lambda config: PxeServer(config, tftp=core)
-
-
-# -- boot server discovery --------------------------------------------------------------------------------------------
-
-Change = Callable[[Message, Message], Message]
-"""An answer and its request to the answer that goes out."""
-
-
-def _answering(change: Change, *, credentials: bool = False) -> Maker:
-    """Change the answers about boot files, or those about credentials."""
-
-    class Mutant(BootServer):
-        def send(self, answer: Message, request: Message, incoming: Incoming) -> list[Outgoing]:
-            item = _item(request)
-            if item is not None and item.wants_credentials is credentials:
-                answer = change(answer, request)
-            return super().send(answer, request, incoming)
-
-    return lambda config: PxeServer(config, boot_server=Mutant)
-
-
-def _item(request: Message) -> BootItem | None:
-    tags = request.vendor_options
-    return tags.boot_item if tags is not None else None
-
-
-def _message_type(kind: MessageType, *, credentials: bool = False) -> Maker:
-    class Mutant(BootServer):
-        def send(self, answer: Message, request: Message, incoming: Incoming) -> list[Outgoing]:
-            item = _item(request)
-            if item is None or item.wants_credentials is not credentials:
-                return super().send(answer, request, incoming)
-            payload = self.answers.finish(answer, request, kind)
-            return [Outgoing(payload, self.destination(request, incoming), incoming.socket)]
-
-    return lambda config: PxeServer(config, boot_server=Mutant)
-
-
-def _deaf_to(kind: MessageType) -> Maker:
-    """Requests of a message type for a boot item get nothing; those without an item are answered."""
-
-    class Mutant(BootServer):
-        def boot_answer(self, item: BootItem, request: Message, incoming: Incoming) -> Message | None:
-            return None if request.type is kind else super().boot_answer(item, request, incoming)
-
-    return lambda config: PxeServer(config, boot_server=Mutant)
-
-
-def _always_to(port: int) -> Maker:
-    class Mutant(BootServer):
-        def destination(self, request: Message, incoming: Incoming) -> Address:
-            return incoming.source[0], port
-
-    return lambda config: PxeServer(config, boot_server=Mutant)
-
-
-def _without(*codes: int) -> Change:
-    return lambda answer, _: answer.without(*codes)
-
-
-def _with(code: int, value: bytes) -> Change:
-    return lambda answer, _: answer.with_options((code, value))
-
-
-def _nameless(answer: Message, _: Message) -> Message:
-    return replace(answer.without(Option.BOOT_FILE_NAME, Option.BOOT_FILE_SIZE), file=b"")
-
-
-def _names(name: bytes) -> Change:
-    return lambda answer, _: replace(answer.with_options((Option.BOOT_FILE_NAME, name)), file=name)
-
-
-def _retagged(change: Callable[[dict[int, bytes]], Mapping[int, bytes]]) -> Change:
-    """Change the tags of option 43."""
-
-    def changed(answer: Message, _: Message) -> Message:
-        tags = answer.vendor_options
-        assert tags is not None
-        values: dict[int, bytes] = {
-            tag: value for tag in (PxeTag.BOOT_ITEM, PxeTag.CREDENTIAL_TYPES) if (value := tags.get(tag))
-        }
-        built = vendor_options.build(change(values).items())
-        return answer.with_options((Option.VENDOR_SPECIFIC, built))
-
-    return changed
-
-
-def _other_type(tags: dict[int, bytes]) -> dict[int, bytes]:
-    kind, layer = struct.unpack("!HH", tags[PxeTag.BOOT_ITEM])
-    return tags | {PxeTag.BOOT_ITEM: struct.pack("!HH", kind + 1, layer)}
-
-
-def _no_bit(tags: dict[int, bytes]) -> dict[int, bytes]:
-    kind, layer = struct.unpack("!HH", tags[PxeTag.BOOT_ITEM])
-    return tags | {PxeTag.BOOT_ITEM: struct.pack("!HH", kind, layer & 0x7FFF)}
-
-
-def _typed(*kinds: int) -> Callable[[dict[int, bytes]], Mapping[int, bytes]]:
-    """Other credential types in the reply."""
-    return lambda tags: tags | {PxeTag.CREDENTIAL_TYPES: struct.pack(f"!{len(kinds)}I", *kinds)}
-
-
-def _certificate_instead(tags: dict[int, bytes]) -> Mapping[int, bytes]:
-    """A type that is true of the credentials, but the client asked for 41 or 42."""
-    return _typed(signer().certificate_id)(tags)
-
-
-class AnswersForOthers(BootServer):
-    """Any type gets the first file, also one that somebody else may serve."""
-
-    def choose_file(self, item: BootItem, request: Message) -> str | None:
-        return super().choose_file(item, request) or BOOT_FILE
-
-
-class AnswersAnybody(BootServer):
-    """What is in option 60 does not matter."""
-
-    def on_request(self, request: Message, incoming: Incoming) -> list[Outgoing]:
-        if not request.is_pxe:
-            request = request.with_options((Option.CLASS_IDENTIFIER, b"PXEClient:Arch:00000:UNDI:002001"))
-        return super().on_request(request, incoming)
-
-
-class LeavesFromAnywhere(BootServer):
-    def send(self, answer: Message, request: Message, incoming: Incoming) -> list[Outgoing]:
-        sent = super().send(answer, request, incoming)
-        # Without a boot item nothing is wrong, so that the survey sees what the server lists.
-        return sent if _item(request) is None else [replace(one, socket="pxe:reply") for one in sent]
-
-
-def _boot(core: type[BootServer]) -> Maker:
-    return lambda config: PxeServer(config, boot_server=core)
-
-
-# -- credentials: what is answered ------------------------------------------------------------------------------------
-
-
-class IgnoresTheBit(BootServer):
-    """The credential bit is masked away: the boot file again, in an item without the bit."""
-
-    def boot_answer(self, item: BootItem, request: Message, incoming: Incoming) -> Message | None:
-        plain = BootItem(item.type, item.layer & 0x7FFF)
-        file = self.answers.file_of(plain, request)
-        return None if file is None else self.build_answer(plain, file, None, request, incoming)
-
-
-class BootFileForImpossibleTypes(BootServer):
-    """Where no type fits, the boot file is sent instead."""
-
-    def boot_answer(self, item: BootItem, request: Message, incoming: Incoming) -> Message | None:
-        answer = super().boot_answer(item, request, incoming)
-        if answer is not None or not item.wants_credentials:
-            return answer
-        plain = BootItem(item.type, item.layer & 0x7FFF)
-        file = self.answers.file_of(plain, request)
-        return None if file is None else self.build_answer(plain, file, None, request, incoming)
-
-
-class AnyCredentials(BootServer):
-    """Where no type fits, the first one there is."""
-
-    def choose_credentials(self, file: str, wanted: tuple[int, ...]) -> tuple[int, str] | None:
-        known = self.answers.config.credentials.get(file, {})
-        return super().choose_credentials(file, wanted) or next(iter(known.items()), None)
-
-
-class OwnOrder(BootServer):
-    """The server's order counts, not the client's."""
-
-    def choose_credentials(self, file: str, wanted: tuple[int, ...]) -> tuple[int, str] | None:
-        return super().choose_credentials(file, tuple(sorted(wanted, reverse=True)))
-
-
-class RefusesCredentials(BootServer):
-    """A server without credentials that says no instead of nothing."""
-
-    def on_request(self, request: Message, incoming: Incoming) -> list[Outgoing]:
-        sent = super().on_request(request, incoming)
-        item = _item(request)
-        if sent or item is None or not item.wants_credentials or incoming.socket != PXE_SOCKET:
-            return sent
-        refusal = replace(self.answers.reply(request, self.answers.identity(incoming)), yiaddr=NOWHERE)
-        payload = self.answers.finish(refusal, request, MessageType.NAK)
-        return [Outgoing(payload, incoming.source, incoming.socket)]
-
-
-# -- credentials: what is in the file ---------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """The three members, built with at most one thing changed; what is signed or digested follows the change."""
-
-    manifest: bytes
-    information: bytes
-    block: bytes
-
-    @classmethod
-    def of(
-        cls,
-        boot_object: bytes,
-        by: Signer,
-        *,
-        manifest: Callable[[bytes], bytes] = lambda text: text,
-        covered: Callable[[bytes], bytes] = lambda section: section,
-        signed: Callable[[bytes], bytes] = lambda text: text,
-    ) -> _Parts:
-        digest = by.profile.digest
-        text = manifest(build_manifest(bytes(range(16)), {digest.word: digest.of(boot_object)}))
-        section = covered(parse_manifest(text).sections[0].raw)
-        information = build_signer_information(bytes(range(16, 32)), {digest.word: digest.of(section)})
-        return cls(text, information, build_signature_block(signed(information), by))
-
-    def archive(self) -> bytes:
-        return build_archive(
-            ((MANIFEST_MEMBER, self.manifest), (SIGNER_MEMBER, self.information), (f"{BLOCK_STEM}.DSA", self.block))
-        )
-
-
-def _credentials(build: Callable[[bytes], bytes]) -> Maker:
-    """A server that serves these credentials for its boot file, and is otherwise sound."""
-
-    def make(config: ServerConfig) -> PxeServer:
-        content = build(config.files[BOOT_FILE])
-        return PxeServer(replace(config, files={**config.files, CREDENTIALS_FILE: content}))
-
-    return make
-
-
-def _two_manifests(boot_file: bytes) -> bytes:
-    parts = _Parts.of(boot_file, signer())
-    return build_archive(
-        (
-            (MANIFEST_MEMBER, parts.manifest),
-            ("META-INF/OTHER.MF", parts.manifest),
-            (SIGNER_MEMBER, parts.information),
-            (f"{BLOCK_STEM}.DSA", parts.block),
-        )
-    )
-
-
-def _other_program(config: ServerConfig) -> PxeServer:
-    """The boot file was replaced after its credentials were made."""
-    content = config.files[BOOT_FILE]
-    return PxeServer(replace(config, files={**config.files, BOOT_FILE: content[:-1] + bytes((content[-1] ^ 1,))}))
-
-
-def _old_version(text: bytes) -> bytes:
-    return text.replace(b"Manifest-Version: 2.0", b"Manifest-Version: 1.0")
-
-
-def _nothing_signed(_: bytes) -> bytes:
-    return SIGNER_INFORMATION_NAME.encode()
-
-
-# -- the table --------------------------------------------------------------------------------------------------------
+from tests.mutants.servers import (
+    AnswersAnybody,
+    AnswersForOthers,
+    AnyCredentials,
+    BootFileForImpossibleTypes,
+    DropsTheFirst,
+    EndedByStrangers,
+    FallsSilentOnStrangers,
+    IgnoresTheBit,
+    LeavesFromAnywhere,
+    MovedByStrangers,
+    OneIdentifierForAll,
+    OneStreamForAll,
+    OneStreamForEachClient,
+    OwnOrder,
+    Parts,
+    RefusesCredentials,
+    RepliesToNextPort,
+    SilentToStrangers,
+    SinglePort,
+    SorcerersApprentice,
+    StallsTheFirst,
+    VanishesOnStrangers,
+    WrongCodeToStrangers,
+    always_to,
+    answering,
+    certificate_instead,
+    deaf_to,
+    message_type,
+    nameless,
+    naming,
+    no_bit,
+    nothing_signed,
+    old_version,
+    other_program,
+    other_type,
+    reading,
+    retagged,
+    two_manifests,
+    with_boot_server,
+    with_credentials,
+    with_option,
+    with_tftp,
+    with_types,
+    without_options,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,118 +101,118 @@ _TID, _DISC, _BIS = "TFTP-1350-TID-", "PXE-21-DISC-", "PXE-21-BIS-"
 _UNLISTED = {f"{_BIS}12": "what the server names here, no client can have listed"}
 
 FAULTS: tuple[Fault, ...] = (
-    Fault("answers to the next port", f"{_TID}01", _reading(RepliesToNextPort), "answered to port"),
-    Fault("answers from the request port", f"{_TID}02", _tftp(SinglePort), "where requests go"),
-    Fault("one identifier for all", f"{_TID}03", _tftp(OneIdentifierForAll), "two transfers in a row"),
-    Fault("silent to strangers", f"{_TID}05", _reading(SilentToStrangers), "nothing came to the stranger"),
-    Fault("wrong code to strangers", f"{_TID}05", _reading(WrongCodeToStrangers), "ERROR 4 to the stranger"),
-    Fault("ended by strangers", f"{_TID}06", _reading(EndedByStrangers), "the owner got ERROR"),
-    Fault("vanishes on strangers", f"{_TID}06", _reading(VanishesOnStrangers), "the owner got no further block"),
-    Fault("falls silent on strangers", f"{_TID}06", _reading(FallsSilentOnStrangers), "the owner got no further block"),
-    Fault("moved by strangers", f"{_TID}07", _reading(MovedByStrangers), "on the stranger's acknowledgment"),
-    Fault("one stream for each client", f"{_TID}08", _tftp(OneStreamForEachClient), "the contents differ"),
-    Fault("drops the first transfer", f"{_TID}08", _tftp(DropsTheFirst), "the transfer stopped"),
-    Fault("stalls the first transfer", f"{_TID}08", _tftp(StallsTheFirst), "the transfer stopped"),
-    Fault("one stream for all", f"{_TID}09", _tftp(OneStreamForAll), "the contents differ"),
-    Fault("sorcerer's apprentice", "TFTP-1123-SAS-01", _reading(SorcerersApprentice), "2 copies"),
-    Fault("deaf to REQUEST", f"{_DISC}01", _deaf_to(MessageType.REQUEST), "no answer"),
-    Fault("deaf to INFORM", f"{_DISC}02", _deaf_to(MessageType.INFORM), "no answer"),
-    Fault("always to port 4011", f"{_DISC}05", _always_to(4011), "port 4011"),
-    Fault("sends an OFFER", f"{_DISC}06", _message_type(MessageType.OFFER), "OFFER"),
-    Fault("names no file", f"{_DISC}07", _answering(_nameless), "no boot file name"),
-    Fault("names a file it lacks", f"{_DISC}07", _answering(_names(b"gone")), "refuses the file"),
-    Fault("no option 54", f"{_DISC}08", _answering(_without(Option.SERVER_IDENTIFIER)), "no option 54"),
-    Fault("wrong option 54", f"{_DISC}08", _answering(_with(Option.SERVER_IDENTIFIER, b"\x7f\0\0\2")), "127.0.0.2"),
-    Fault("no option 60", f"{_DISC}09", _answering(_without(Option.CLASS_IDENTIFIER)), "absent"),
+    Fault("answers to the next port", f"{_TID}01", reading(RepliesToNextPort), "answered to port"),
+    Fault("answers from the request port", f"{_TID}02", with_tftp(SinglePort), "where requests go"),
+    Fault("one identifier for all", f"{_TID}03", with_tftp(OneIdentifierForAll), "two transfers in a row"),
+    Fault("silent to strangers", f"{_TID}05", reading(SilentToStrangers), "nothing came to the stranger"),
+    Fault("wrong code to strangers", f"{_TID}05", reading(WrongCodeToStrangers), "ERROR 4 to the stranger"),
+    Fault("ended by strangers", f"{_TID}06", reading(EndedByStrangers), "the owner got ERROR"),
+    Fault("vanishes on strangers", f"{_TID}06", reading(VanishesOnStrangers), "the owner got no further block"),
+    Fault("falls silent on strangers", f"{_TID}06", reading(FallsSilentOnStrangers), "the owner got no further block"),
+    Fault("moved by strangers", f"{_TID}07", reading(MovedByStrangers), "on the stranger's acknowledgment"),
+    Fault("one stream for each client", f"{_TID}08", with_tftp(OneStreamForEachClient), "the contents differ"),
+    Fault("drops the first transfer", f"{_TID}08", with_tftp(DropsTheFirst), "the transfer stopped"),
+    Fault("stalls the first transfer", f"{_TID}08", with_tftp(StallsTheFirst), "the transfer stopped"),
+    Fault("one stream for all", f"{_TID}09", with_tftp(OneStreamForAll), "the contents differ"),
+    Fault("sorcerer's apprentice", "TFTP-1123-SAS-01", reading(SorcerersApprentice), "2 copies"),
+    Fault("deaf to REQUEST", f"{_DISC}01", deaf_to(MessageType.REQUEST), "no answer"),
+    Fault("deaf to INFORM", f"{_DISC}02", deaf_to(MessageType.INFORM), "no answer"),
+    Fault("always to port 4011", f"{_DISC}05", always_to(4011), "port 4011"),
+    Fault("sends an OFFER", f"{_DISC}06", message_type(MessageType.OFFER), "OFFER"),
+    Fault("names no file", f"{_DISC}07", answering(nameless), "no boot file name"),
+    Fault("names a file it lacks", f"{_DISC}07", answering(naming(b"gone")), "refuses the file"),
+    Fault("no option 54", f"{_DISC}08", answering(without_options(Option.SERVER_IDENTIFIER)), "no option 54"),
+    Fault(
+        "wrong option 54", f"{_DISC}08", answering(with_option(Option.SERVER_IDENTIFIER, b"\x7f\0\0\2")), "127.0.0.2"
+    ),
+    Fault("no option 60", f"{_DISC}09", answering(without_options(Option.CLASS_IDENTIFIER)), "absent"),
     Fault(
         "option 60 too long",
         f"{_DISC}09",
-        _answering(lambda answer, asked: answer.with_options((60, asked.class_identifier or b""))),
+        answering(lambda answer, asked: answer.with_options((60, asked.class_identifier or b""))),
         "32 octets",
     ),
-    Fault("option 60 with a NUL", f"{_DISC}09", _answering(_with(60, b"PXEClient\0")), "10 octets"),
-    Fault("no boot item", f"{_DISC}10", _answering(_retagged(lambda tags: {PxeTag.BOOT_SERVERS: b"\0" * 7})), "tag 71"),
+    Fault("option 60 with a NUL", f"{_DISC}09", answering(with_option(60, b"PXEClient\0")), "10 octets"),
+    Fault("no boot item", f"{_DISC}10", answering(retagged(lambda tags: {PxeTag.BOOT_SERVERS: b"\0" * 7})), "tag 71"),
     Fault(
         "boot item of two octets",
         f"{_DISC}10",
-        _answering(_retagged(lambda tags: {PxeTag.BOOT_ITEM: tags[PxeTag.BOOT_ITEM][:2]})),
+        answering(retagged(lambda tags: {PxeTag.BOOT_ITEM: tags[PxeTag.BOOT_ITEM][:2]})),
         "2 octets",
     ),
-    Fault("another type", f"{_DISC}11", _answering(_retagged(_other_type)), "answered with type"),
-    Fault("answers for others", f"{_DISC}13", _boot(AnswersForOthers), "answered with ACK"),
+    Fault("another type", f"{_DISC}11", answering(retagged(other_type)), "answered with type"),
+    Fault("answers for others", f"{_DISC}13", with_boot_server(AnswersForOthers), "answered with ACK"),
     Fault(
         "keeps ciaddr",
         f"{_DISC}15",
-        _answering(lambda answer, asked: replace(answer, ciaddr=asked.ciaddr)),
+        answering(lambda answer, asked: replace(answer, ciaddr=asked.ciaddr)),
         "ciaddr is",
     ),
-    Fault(
-        "no yiaddr", f"{_DISC}16", _answering(lambda answer, _: replace(answer, yiaddr=NOWHERE)), "yiaddr is 0.0.0.0"
-    ),
-    Fault("no UUID", f"{_DISC}17", _answering(_without(Option.CLIENT_UUID)), "is missing"),
-    Fault("another UUID", f"{_DISC}17", _answering(_with(Option.CLIENT_UUID, bytes(17))), "differs"),
+    Fault("no yiaddr", f"{_DISC}16", answering(lambda answer, _: replace(answer, yiaddr=NOWHERE)), "yiaddr is 0.0.0.0"),
+    Fault("no UUID", f"{_DISC}17", answering(without_options(Option.CLIENT_UUID)), "is missing"),
+    Fault("another UUID", f"{_DISC}17", answering(with_option(Option.CLIENT_UUID, bytes(17))), "differs"),
     Fault(
         "another transaction",
         f"{_DISC}18",
-        _answering(lambda answer, _: replace(answer, xid=answer.xid ^ 1)),
+        answering(lambda answer, _: replace(answer, xid=answer.xid ^ 1)),
         "asked with xid",
     ),
     Fault(
         "another hardware address",
         f"{_DISC}18",
-        _answering(lambda answer, _: replace(answer, chaddr=b"\x02" * 6 + bytes(10))),
+        answering(lambda answer, _: replace(answer, chaddr=b"\x02" * 6 + bytes(10))),
         "02:02:02:02:02:02",
     ),
-    Fault("answers anybody", f"{_DISC}22", _boot(AnswersAnybody), "answered with ACK"),
-    Fault("leaves from anywhere", f"{_DISC}26", _boot(LeavesFromAnywhere), "the source port is"),
-    Fault("ignores the credential bit", f"{_BIS}01", _boot(IgnoresTheBit), "answered with the boot file"),
+    Fault("answers anybody", f"{_DISC}22", with_boot_server(AnswersAnybody), "answered with ACK"),
+    Fault("leaves from anywhere", f"{_DISC}26", with_boot_server(LeavesFromAnywhere), "the source port is"),
+    Fault("ignores the credential bit", f"{_BIS}01", with_boot_server(IgnoresTheBit), "answered with the boot file"),
     Fault(
         "refuses credentials that it claims",
         f"{_BIS}01",
-        _boot(RefusesCredentials),
+        with_boot_server(RefusesCredentials),
         "answered with a NAK",
         config=without_credentials,
     ),
     Fault(
         "silent on credentials that it claims",
         f"{_BIS}01",
-        _boot(BootServer),
+        with_boot_server(BootServer),
         "no answer",
         config=without_credentials,
     ),
-    Fault("boot file for impossible types", f"{_BIS}02", _boot(BootFileForImpossibleTypes), "answered with ACK"),
-    Fault("any credentials", f"{_BIS}02", _boot(AnyCredentials), "answered with ACK", falls_with=_UNLISTED),
+    Fault(
+        "boot file for impossible types", f"{_BIS}02", with_boot_server(BootFileForImpossibleTypes), "answered with ACK"
+    ),
+    Fault("any credentials", f"{_BIS}02", with_boot_server(AnyCredentials), "answered with ACK", falls_with=_UNLISTED),
     Fault(
         "no credential type",
         f"{_BIS}03",
-        _answering(_retagged(lambda tags: {PxeTag.BOOT_ITEM: tags[PxeTag.BOOT_ITEM]}), credentials=True),
+        answering(retagged(lambda tags: {PxeTag.BOOT_ITEM: tags[PxeTag.BOOT_ITEM]}), credentials=True),
         "no credential type",
     ),
     Fault(
         "two credential types",
         f"{_BIS}03",
-        _answering(
-            _retagged(lambda tags: tags | {PxeTag.CREDENTIAL_TYPES: struct.pack("!II", 41, 42)}), credentials=True
+        answering(
+            retagged(lambda tags: tags | {PxeTag.CREDENTIAL_TYPES: struct.pack("!II", 41, 42)}), credentials=True
         ),
         "8 octets",
     ),
-    Fault("own order of types", f"{_BIS}04", _boot(OwnOrder), "chose 0x2a, though 0x29"),
-    Fault("names no credentials", f"{_BIS}05", _answering(_nameless, credentials=True), "no name"),
-    Fault("names credentials it lacks", f"{_BIS}05", _answering(_names(b"gone"), credentials=True), "refuses"),
+    Fault("own order of types", f"{_BIS}04", with_boot_server(OwnOrder), "chose 0x2a, though 0x29"),
+    Fault("names no credentials", f"{_BIS}05", answering(nameless, credentials=True), "no name"),
+    Fault("names credentials it lacks", f"{_BIS}05", answering(naming(b"gone"), credentials=True), "refuses"),
     Fault(
         "no option 54 with credentials",
         f"{_BIS}06",
-        _answering(_without(Option.SERVER_IDENTIFIER), credentials=True),
+        answering(without_options(Option.SERVER_IDENTIFIER), credentials=True),
         "no option 54",
     ),
-    Fault("no bit in the reply", f"{_BIS}07", _answering(_retagged(_no_bit), credentials=True), "answered with"),
-    Fault(
-        "another type with the bit", f"{_BIS}07", _answering(_retagged(_other_type), credentials=True), "answered with"
-    ),
+    Fault("no bit in the reply", f"{_BIS}07", answering(retagged(no_bit), credentials=True), "answered with"),
+    Fault("another type with the bit", f"{_BIS}07", answering(retagged(other_type), credentials=True), "answered with"),
     Fault(
         "NAK without credentials",
         f"{_BIS}11",
-        _boot(RefusesCredentials),
+        with_boot_server(RefusesCredentials),
         "answered with a NAK",
         claims=claims_without_credentials,
         config=without_credentials,
@@ -616,7 +220,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "boot file without credentials",
         f"{_BIS}11",
-        _boot(IgnoresTheBit),
+        with_boot_server(IgnoresTheBit),
         "answered with a boot file",
         claims=claims_without_credentials,
         config=without_credentials,
@@ -624,59 +228,59 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "a type that was not listed",
         f"{_BIS}12",
-        _answering(_retagged(_certificate_instead), credentials=True),
+        answering(retagged(certificate_instead), credentials=True),
         "was not in the request's list",
     ),
     Fault(
         "a type that cannot be",
         f"{_BIS}13",
-        _answering(_retagged(_typed(0x00800029)), credentials=True),
+        answering(retagged(with_types(0x00800029)), credentials=True),
         "0x00800029",
         falls_with=_UNLISTED,
     ),
     Fault(
         "credentials named once",
         f"{_BIS}15",
-        _answering(_without(Option.BOOT_FILE_NAME), credentials=True),
+        answering(without_options(Option.BOOT_FILE_NAME), credentials=True),
         "option 67 lacks",
     ),
     Fault(
         "credentials named in two ways",
         f"{_BIS}15",
-        _answering(lambda answer, _: replace(answer, file=b"something else"), credentials=True),
+        answering(lambda answer, _: replace(answer, file=b"something else"), credentials=True),
         "do not agree",
     ),
-    Fault("no archive", f"{_BIS}16", _credentials(lambda boot_file: b"\0" * 700), "no readable archive"),
-    Fault("two manifests", f"{_BIS}16", _credentials(_two_manifests), "2 members are a manifest"),
-    Fault("another program", f"{_BIS}17", _other_program, "digest differs", claims=_no_size_claims),
+    Fault("no archive", f"{_BIS}16", with_credentials(lambda boot_file: b"\0" * 700), "no readable archive"),
+    Fault("two manifests", f"{_BIS}16", with_credentials(two_manifests), "2 members are a manifest"),
+    Fault("another program", f"{_BIS}17", other_program, "digest differs", claims=_no_size_claims),
     Fault(
         "digest of another section",
         f"{_BIS}18",
-        _credentials(lambda boot: _Parts.of(boot, signer(), covered=lambda section: section + b" ").archive()),
+        with_credentials(lambda boot: Parts.of(boot, signer(), covered=lambda section: section + b" ").archive()),
         "digest differs",
     ),
     Fault(
         "signature over something else",
         f"{_BIS}19",
-        _credentials(lambda boot: _Parts.of(boot, signer(), signed=_nothing_signed).archive()),
+        with_credentials(lambda boot: Parts.of(boot, signer(), signed=nothing_signed).archive()),
         "signature",
     ),
     Fault(
         "signed by somebody else",
         f"{_BIS}20",
-        _credentials(lambda boot: build_credentials(boot, other_signer())),
+        with_credentials(lambda boot: build_credentials(boot, other_signer())),
         "not the authorization certificate's",
     ),
     Fault(
         "old manifest",
         f"{_BIS}21",
-        _credentials(lambda boot: _Parts.of(boot, signer(), manifest=_old_version).archive()),
+        with_credentials(lambda boot: Parts.of(boot, signer(), manifest=old_version).archive()),
         "Manifest-Version: 1.0",
     ),
     Fault(
         "size of the boot file",
         f"{_BIS}22",
-        _answering(_with(Option.BOOT_FILE_SIZE, b"\0\x63"), credentials=True),
+        answering(with_option(Option.BOOT_FILE_SIZE, b"\0\x63"), credentials=True),
         "option 13 says 99",
     ),
 )

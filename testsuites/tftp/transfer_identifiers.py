@@ -36,7 +36,7 @@ def foreign_acknowledgment(play: Play) -> None:
         play.because("the server answers from its request port: a stranger has no identifier to write to")
         return
     reading.acknowledge(first.block, through=stranger)
-    play.watch()
+    play.watch(play.pause)
     reading.finish(first)
 
 
@@ -50,7 +50,7 @@ def foreign_acknowledgment_out_of_order(play: Play) -> None:
         play.because("the server answers from its request port: a stranger has no identifier to write to")
         return
     reading.acknowledge(first.block + 1000, through=stranger)
-    play.watch()
+    play.watch(play.pause)
     reading.finish(first)
 
 
@@ -62,7 +62,7 @@ def duplicate_request(play: Play) -> None:
     reading = play.read(name)
     reading.request()
     first = reading.open()
-    reading.next(play.silence_wait)
+    reading.next(play.pause)
     for surplus in reading.other_peers:
         reading.refuse(surplus)
     reading.finish(first)

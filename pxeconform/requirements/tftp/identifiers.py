@@ -44,6 +44,9 @@ from pxeconform.requirements.tftp.occasions import (
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
 
+_LONG_WAIT = SECOND * 3 // 2
+"""A server may give up a transfer that is not acknowledged for so long; most wait many times longer."""
+
 # -- consequents ------------------------------------------------------------------------------------------------------
 
 
@@ -110,6 +113,10 @@ def transfer_goes_on(intrusion: Intrusion, view: View) -> Fact:
             return kept("the owner's next block came", stray.frame, owner.frame, event.frame)
         if isinstance(event.packet, Error):
             return broken(f"the owner got {describe(event.packet)}", stray.frame, owner.frame, event.frame)
+    again = (e for e in events_after(transfer, stray) if e.sender is Sender.SERVER and e.time <= owner.time)
+    if any(e.destination == transfer.client and e.packet == intrusion.pending.packet for e in again):
+        why = "the transfer outlived the stranger, but its server gave up before the owner went on"
+        return unclear(why, stray.frame, owner.frame)
     closed = port_closed(transfer, owner.time)
     if closed is not None:
         return broken("the owner got no further block: the port is closed", stray.frame, owner.frame, closed)
@@ -174,10 +181,19 @@ def _block_after(pending: Event) -> int:
     return (pending.packet.block + 1) & 0xFFFF if isinstance(pending.packet, Data) else 1
 
 
+def _kept_waiting(transfer: Transfer, asked: Event) -> bool:
+    """The server had repeated its last block, for longer than the slowest of clients, before it was acknowledged."""
+    sent = [e for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Data) and e.time <= asked.time]
+    copies = [e for e in sent if e.packet == sent[-1].packet]
+    return len(copies) > 2 and asked.time - copies[0].time > _LONG_WAIT
+
+
 def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
     """Compare what came with what the file holds (`can_be_compared` says that both are known)."""
     if not transfer.delivered:
         asked = last_asked(transfer)
+        if _kept_waiting(transfer, asked):
+            return unclear("the transfer is not whole, but its server was kept waiting", *frames, asked.frame)
         closed = port_closed(transfer, asked.time)
         if closed is not None:
             return broken("the transfer stopped before its end: the port is closed", *frames, asked.frame, closed)
