@@ -71,6 +71,8 @@ class Error:
 
     code: int
     message: bytes = b""
+    ending: bytes = b"\0"
+    """What follows the message: one NUL, unless the packet is wrong (RFC 1350 section 5)."""
 
     @property
     def text(self) -> str:
@@ -79,7 +81,7 @@ class Error:
 
     def build(self) -> bytes:
         """The packet's octets."""
-        return struct.pack("!HH", Opcode.ERROR, self.code) + self.message + b"\0"
+        return struct.pack("!HH", Opcode.ERROR, self.code) + self.message + self.ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ def _parse(payload: bytes, length: int) -> Packet | None:
         if opcode == Opcode.ACK:
             return Ack(number)
         message, _, _ = payload[4:].partition(b"\0")
-        return Error(number, message)
+        whole = len(payload) == length
+        return Error(number, message, payload[4 + len(message) :] if whole else b"\0")
     if opcode == Opcode.OACK:
         options = _parse_options(payload[2:])
         return Malformed(opcode, "an option without its value or final NUL") if options is None else Oack(options)

@@ -57,6 +57,12 @@ class Claims:
     roles: tuple[str, ...] | None = None
     files: tuple[KnownFile, ...] = ()
     tftp_options: tuple[str, ...] | None = None
+    netascii: bool | None = None
+    text_file: str | None = None
+    """Name of a file that holds line feeds and a bare carriage return."""
+    writable: str | None = None
+    """New names that begin so may be written; `None` forbids all writing, also to try whether it is refused."""
+    overwrite: bool = False
     single_port: bool = False
     boot_services: tuple[BootService, ...] | None = None
     boot_files: tuple[tuple[int, str], ...] = ()
@@ -110,6 +116,8 @@ class Ledger:
     started: int = 0
     finished: int = 0
     interrupted: bool = False
+    patience: float = 60.0
+    """Seconds after which silence is silence, where the server's own timers say nothing."""
     target_died_at: int | None = None
     """Frame of the last datagram before the target stopped answering at all."""
 

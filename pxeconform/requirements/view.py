@@ -55,6 +55,7 @@ class View:
             keep=_KEEP,
         )
         self._marks = {d.frame: scenario_of(d.comment) for d in trace.datagrams}
+        self._payloads = {d.frame: d.payload for d in trace.datagrams}
         self._cache: dict[object, object] = {}
 
     @property
@@ -79,6 +80,10 @@ class View:
     def scenario_of(self, frame: int) -> str:
         """The scenario that a frame is marked with."""
         return self._marks.get(frame, "")
+
+    def payload(self, frame: int) -> bytes | None:
+        """What a datagram held; `None` where only sessions were kept, as in the analysis of a capture."""
+        return self._payloads.get(frame)
 
     def claims_role(self, role: str) -> bool:
         """Whether the target is said to have that role."""
@@ -146,6 +151,11 @@ class View:
                     if gap > SECOND // 20:
                         timers[transfer.server] = min(timers.get(transfer.server, gap), gap)
         return timers
+
+    @property
+    def patience(self) -> int:
+        """How long silence must last (ns) where no timer of the server is known."""
+        return int(self.ledger.patience * SECOND)
 
     # -- facts about files --------------------------------------------------------------------------------------------
 

@@ -138,8 +138,8 @@ class _Session:
                 self._write()
                 if with_survey:
                     self._play_one(Scenario(SURVEY, "What the target answers at all", (), survey))
-                self._play_all([s for s in scenarios if not s.disruptive])
-                for scenario in (s for s in scenarios if s.disruptive):
+                self._play_all([s for s in scenarios if not s.may_kill])
+                for scenario in (s for s in scenarios if s.may_kill):
                     self._play_one(scenario)
                     self._check_alive(recorder)
         finally:
@@ -221,6 +221,7 @@ class _Session:
             started=self._started,
             finished=time.time_ns(),
             interrupted=self._run.stop.is_set(),
+            patience=self._plan.patience,
             target_died_at=self._died_at,
         )
         write_whole(self._folder / LEDGER, ledger.to_json())

@@ -57,7 +57,11 @@ def _claims(raw: Mapping[str, Any], path: Path) -> tuple[str, Claims]:
         roles=None if roles is None else tuple(roles),
         files=tuple(_file(entry) for entry in tftp.get("files", ())),
         tftp_options=tuple(tftp["options"]) if "options" in tftp else None,
-        single_port=bool(tftp.get("single_port", False)),
+        netascii=_flag(tftp, "netascii", None),
+        text_file=_text(tftp, "text_file"),
+        writable=_text(tftp, "writable"),
+        overwrite=bool(_flag(tftp, "overwrite", False)),
+        single_port=bool(_flag(tftp, "single_port", False)),
         boot_services=tuple(
             BootService(int(entry["type"]), tuple(int(layer) for layer in entry.get("layers", (0,))))
             for entry in pxe["boot_servers"]
@@ -68,6 +72,20 @@ def _claims(raw: Mapping[str, Any], path: Path) -> tuple[str, Claims]:
         credential_types=tuple(int(kind) for kind in bis["credential_types"]) if "credential_types" in bis else None,
         trusted_certificate=_certificate(path.parent / trust) if trust else None,
     )
+
+
+def _flag(table: Mapping[str, Any], key: str, absent: bool | None) -> bool | None:
+    value = table.get(key, absent)
+    if value is not None and not isinstance(value, bool):
+        raise ValueError(f"{key} is true or false")
+    return value
+
+
+def _text(table: Mapping[str, Any], key: str) -> str | None:
+    value = table.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{key} is a string")
+    return value
 
 
 def _file(entry: Mapping[str, Any]) -> KnownFile:

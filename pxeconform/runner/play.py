@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from pxeconform.protocol.vendor_options import BootItem
@@ -15,7 +18,7 @@ from pxeconform.runner.endpoint import Endpoint, Unbindable
 from pxeconform.runner.pxe_client import PxeClient
 from pxeconform.runner.recorder import Recorder
 from pxeconform.runner.scenario import Unplayable
-from pxeconform.runner.tftp_client import Reading
+from pxeconform.runner.tftp_client import Conversation, Reading, Writing
 
 _ANSWER = 4.0
 _SILENCE = 1.2
@@ -84,7 +87,8 @@ class Play:
         self.withheld: list[str] = []
         self._setting = setting
         self._endpoints: list[Endpoint] = []
-        self._readings: list[Reading] = []
+        self._conversations: list[Conversation] = []
+        self._written: list[str] = []
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
@@ -102,6 +106,11 @@ class Play:
     def pause(self) -> float:
         """The same inside a transfer, whose server waits for us and gives up in the end."""
         return min(self.silence_wait, _PAUSE)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that this run waits at most for silence to be silence."""
+        return self._setting.patience
 
     def watch(self, seconds: float | None = None) -> None:
         """Let time pass; the sockets go on listening."""
@@ -142,17 +151,28 @@ class Play:
         return next(candidate for candidate in candidates if candidate not in taken)
 
     def close(self) -> list[SocketRecord]:
-        """End what still runs, read what still waits, close all sockets."""
-        for reading in self._readings:
-            reading.end()
+        """End what runs, empty what was written (TFTP cannot delete), read what still waits, close all sockets."""
+        for conversation in self._conversations:
+            conversation.end()
+        if self.facts.claims.overwrite:
+            for name in self._written:
+                with contextlib.suppress(Unplayable):
+                    self._writing(name).put(b"")
         return [endpoint.close() for endpoint in self._endpoints]
 
     # -- TFTP ---------------------------------------------------------------------------------------------------------
 
-    def file(self, blocks: int = 1) -> KnownFile:
-        """A file of at least that many blocks of 512 octets, as far as sizes are known. Raises `Unplayable`."""
-        files = self.facts.files
-        fitting = [f for f in files if f.size is None or f.size > 512 * (blocks - 1)]
+    def file(self, blocks: int = 1, fits: Callable[[int], bool] | None = None, wanted: str = "") -> KnownFile:
+        """A file of at least that many blocks of 512 octets, as far as sizes are known. Raises `Unplayable`.
+
+        With `fits` only files of known size count; `wanted` says in words what that size must be.
+        """
+        files = [f for f in self.facts.files if f.size != 0 or fits is not None]
+        if fits is not None:
+            fitting = [f for f in files if f.size is not None and fits(f.size)]
+            self.require(fitting, f"no file {wanted} is known: name one with its size in the ICS file (tftp.files)")
+        else:
+            fitting = [f for f in files if f.size is None or f.size > 512 * (blocks - 1)]
         if not fitting:
             have = "of the files that are named none is long enough" if files else "no file of the target is known"
             raise Unplayable(f"{have}: name one of at least {blocks} blocks of 512 octets (--file NAME)")
@@ -167,16 +187,70 @@ class Play:
 
     def read(self, name: str, endpoint: Endpoint | None = None, **options: object) -> Reading:
         """Ask for a file from a port of its own; `options` are those of RFC 2347."""
-        reading = Reading(
-            endpoint or self.endpoint(),
-            (self.target.address, self.target.tftp_port),
-            name,
-            {key: str(value) for key, value in options.items()},
-            wait=lambda: self.answer_wait,
-            noted=self.facts.note_answer,
-        )
-        self._readings.append(reading)
+        reading = Reading(endpoint or self.endpoint(), self._server, name, _texts(options), **self._waiting)
+        self._conversations.append(reading)
         return reading
+
+    def write(self, name: str, endpoint: Endpoint | None = None, **options: object) -> Writing:
+        """Write a file from a port of its own; the name is one of `new_name`."""
+        if name not in self._written:
+            self._written.append(name)
+        return self._writing(name, endpoint, **options)
+
+    def _writing(self, name: str, endpoint: Endpoint | None = None, **options: object) -> Writing:
+        writing = Writing(endpoint or self.endpoint(), self._server, name, _texts(options), **self._waiting)
+        self._conversations.append(writing)
+        return writing
+
+    def knock(self, payload: bytes, name: str = "client") -> Conversation:
+        """Send octets to the request port from a port of their own, whether or not they are a request."""
+        conversation = Conversation(self.endpoint(name), self._server, **self._waiting)
+        self._conversations.append(conversation)
+        conversation.ask(payload)
+        return conversation
+
+    def is_alive(self) -> bool:
+        """Ask for a file from a new port: does the target still answer?"""
+        known = self.facts.files
+        reading = self.read(known[0].name if known else self.missing_name(), self.endpoint("liveness"))
+        try:
+            reading.request().reply()
+        except Unplayable:
+            return False
+        reading.end()
+        return True
+
+    def missing_name(self) -> str:
+        """A name that no server has."""
+        return f"pxeconform-missing-{self.random.getrandbits(48):012x}"
+
+    def new_name(self) -> str:
+        """A name that may be written, and that an operator recognises. Raises `Unplayable` where nothing may be."""
+        area = self.facts.claims.writable
+        if area is None:
+            raise Unplayable("nothing may be written: name an area for it in the ICS file (tftp.writable)")
+        separator = "" if not area or area.endswith(("/", "\\")) else "/"
+        # The time makes it new for the target when the seed comes again.
+        return f"{area}{separator}pxeconform-{time.time_ns() // 1000:x}-{self.random.getrandbits(24):06x}"
+
+    def text_file(self) -> str:
+        """A file with line feeds and a bare carriage return. Raises `Unplayable`."""
+        name = self.facts.claims.text_file
+        if name is None:
+            raise Unplayable("no text file is known: name one in the ICS file (tftp.text_file)")
+        return name
+
+    @property
+    def _server(self) -> tuple[str, int]:
+        return self.target.address, self.target.tftp_port
+
+    @property
+    def _waiting(self) -> dict[str, Any]:
+        return {
+            "patience": self._setting.patience,
+            "wait": lambda: self.answer_wait,
+            "noted": self.facts.note_answer,
+        }
 
     def fetch(self, name: bytes) -> None:
         """Download the file that a reply names. Raises `Unplayable` when there is no name or the download fails."""
@@ -242,3 +316,7 @@ class Play:
     def withhold(self, what: str) -> None:
         """Note in the ledger what the client kept back on purpose."""
         self.withheld.append(what)
+
+
+def _texts(options: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in options.items()}

@@ -38,6 +38,12 @@ class Scenario:
     body: Body
     turn: str | None = None
     disruptive: bool = False
+    negative: bool = False
+
+    @property
+    def may_kill(self) -> bool:
+        """Played alone after all others, and followed by a look whether the target is still there."""
+        return self.disruptive or self.negative
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +51,23 @@ class _Declared:
     exercises: tuple[str, ...]
     turn: str | None
     disruptive: bool
+    negative: bool
 
 
 _ATTRIBUTE = "__pxeconform_scenario__"
 
 
-def scenario(*exercises: str, turn: str | None = None, disruptive: bool = False) -> Callable[[Body], Body]:
+def scenario(
+    *exercises: str, turn: str | None = None, disruptive: bool = False, negative: bool = False
+) -> Callable[[Body], Body]:
     """Declare a function to be a scenario for these requirements.
 
-    Its docstring's first line is its title. `turn` names something that only one scenario at a time may use.
+    Its docstring's first line is its title. `turn` names something that only one scenario at a time may use. A
+    `negative` one sends single malformed datagrams, a `disruptive` one floods or means to kill (`--disruptive`).
     """
 
     def declare(body: Body) -> Body:
-        setattr(body, _ATTRIBUTE, _Declared(exercises, turn, disruptive))
+        setattr(body, _ATTRIBUTE, _Declared(exercises, turn, disruptive, negative))
         return body
 
     return declare
@@ -91,7 +101,17 @@ def scenarios_in(path: Path, suite: str) -> list[Scenario]:
         if isinstance(declared, _Declared) and body.__module__ == module.__name__:
             title = (body.__doc__ or name).strip().splitlines()[0]
             identifier = f"{suite}/{name.replace('_', '-')}"
-            found.append(Scenario(identifier, title, declared.exercises, body, declared.turn, declared.disruptive))
+            found.append(
+                Scenario(
+                    identifier,
+                    title,
+                    declared.exercises,
+                    body,
+                    declared.turn,
+                    declared.disruptive,
+                    declared.negative,
+                )
+            )
     return found
 
 

@@ -1,4 +1,8 @@
-"""A TFTP client that does exactly what a scenario tells it, right or wrong. Packets are built by Scapy."""
+"""A TFTP client that does exactly what a scenario tells it, right or wrong. Packets are built by Scapy.
+
+`Conversation` is what one socket and the server say to each other about one request, well formed or not; `Reading` and
+`Writing` know how a file goes through it.
+"""
 
 from __future__ import annotations
 
@@ -7,55 +11,49 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pxeconform.protocol import tftp
-from pxeconform.protocol.tftp import Data, Error, Oack, Packet
+from pxeconform.protocol.tftp import Ack, Data, Error, Oack, Packet
 from pxeconform.runner.endpoint import Address, Endpoint
 from pxeconform.runner.scenario import Unplayable
 
 _MOST_BLOCKS = 200_000
-_GIVE_UP = 8
+_LONGEST_TIMER = 20.0
+"""Seconds in which a server that waits for an acknowledgment sends again, whatever its timer."""
 
 
-class Reading:
-    """One read, from the request on. `peer` is the server's transfer identifier once it has answered."""
+class Conversation:
+    """One request and what comes of it. `peer` is the server's transfer identifier once it has answered."""
 
     def __init__(
         self,
         endpoint: Endpoint,
         server: Address,
-        name: str,
-        options: Mapping[str, str],
         *,
+        patience: float,
         wait: Callable[[], float],
         noted: Callable[[float], None],
     ) -> None:
         self.endpoint = endpoint
         self.server = server
-        self.name = name
         self.peer: Address | None = None
-        self.block_size = tftp.DEFAULT_BLOCK_SIZE
         self.ended = False
-        """The last block was acknowledged."""
+        """Nothing is owed any more: the last block was acknowledged."""
         self.refused = False
-        """The server sent an ERROR."""
+        """An ERROR ended it."""
         self.other_peers: list[Address] = []
-        self._options = dict(options)
-        self._wait, self._noted = wait, noted
+        self._patience, self._wait, self._noted = patience, wait, noted
 
     # -- what is sent -------------------------------------------------------------------------------------------------
 
-    def request(self, mode: str = "octet") -> Reading:
-        """Send the read request (again, if it was sent before)."""
-        from pxeconform.protocol.layers import tftp_request
-
+    def ask(self, payload: bytes) -> None:
+        """Send octets to the port that takes requests."""
         self._asked = time.monotonic()
-        self.endpoint.send(bytes(tftp_request(self.name, mode=mode, options=tuple(self._options.items()))), self.server)
-        return self
+        self.endpoint.send(payload, self.server)
 
-    def acknowledge(self, block: int, through: Endpoint | None = None) -> None:
-        """Acknowledge a block, from another socket if one is given."""
-        from scapy.layers.tftp import TFTP, TFTP_ACK
-
-        self._send(TFTP() / TFTP_ACK(block=block & 0xFFFF), through)
+    def send(self, packet: Any, through: Endpoint | None = None) -> None:
+        """Send octets, or what gives octets, to the server's identifier; from another socket if one is given."""
+        if self.peer is None:
+            raise Unplayable("the server has no transfer identifier yet")
+        (through or self.endpoint).send(bytes(packet), self.peer)
 
     def refuse(self, peer: Address, code: int = 5, text: str = "unknown transfer identifier") -> None:
         """Send an ERROR to a peer."""
@@ -63,10 +61,17 @@ class Reading:
 
         self.endpoint.send(bytes(TFTP() / TFTP_ERROR(errorcode=code, errormsg=text)), peer)
 
-    def _send(self, packet: Any, through: Endpoint | None) -> None:
+    def abort(self, code: int = 0, text: str = "the test has ended") -> None:
+        """End it with an ERROR."""
         if self.peer is None:
             raise Unplayable("the server has no transfer identifier yet")
-        (through or self.endpoint).send(bytes(packet), self.peer)
+        self.refused = True
+        self.refuse(self.peer, code, text)
+
+    def end(self) -> None:
+        """Free the server from a transfer that the scenario left open."""
+        if self.peer is not None and not self.ended and not self.refused:
+            self.abort()
 
     # -- what comes ---------------------------------------------------------------------------------------------------
 
@@ -75,11 +80,9 @@ class Reading:
         packet = self.next(self._wait())
         if packet is None:
             host, port = self.server
-            closed = "is closed (ICMP unreachable)" if self.endpoint.unreachable else "did not answer a read request"
+            closed = "is closed (ICMP unreachable)" if self.endpoint.unreachable else "did not answer a request"
             raise Unplayable(f"port {port} of {host} {closed}")
         self._noted(time.monotonic() - self._asked)
-        if isinstance(packet, Oack):
-            self.block_size = packet.value("blksize") or self.block_size
         self.refused = isinstance(packet, Error)
         return packet
 
@@ -101,21 +104,66 @@ class Reading:
                 self.other_peers.append(arrival.source)
         return None
 
-    def block(self, number: int) -> Data | None:
-        """Wait for a block; copies of others are let pass."""
-        end = time.monotonic() + self._wait()
+    def until(self, wanted: Callable[[Packet], bool], timeout: float | None = None) -> Packet | None:
+        """Wait for a packet of some kind, at most as long as an answer may take; an ERROR ends the wait."""
+        end = time.monotonic() + (self._wait() if timeout is None else timeout)
         while (left := end - time.monotonic()) > 0:
             packet = self.next(left)
-            if packet is None or isinstance(packet, Error):
-                self.refused = isinstance(packet, Error)
+            if packet is None:
                 return None
-            if isinstance(packet, Data) and packet.block == number & 0xFFFF:
+            if wanted(packet):
                 return packet
+            if isinstance(packet, Error):
+                self.refused = True
+                return None
         return None
 
-    def open(self) -> Data:
+    def again(self, packet: Packet) -> float | None:
+        """Wait until the server sends a packet once more; gives the seconds that it took, `None` if it never came."""
+        begin = time.monotonic()
+        came = self.until(lambda one: one == packet, min(self._patience, _LONGEST_TIMER))
+        return None if came is None else time.monotonic() - begin
+
+
+class Reading(Conversation):
+    """One read, from the request on."""
+
+    def __init__(
+        self, endpoint: Endpoint, server: Address, name: str, options: Mapping[str, str], **waiting: Any
+    ) -> None:
+        super().__init__(endpoint, server, **waiting)
+        self.name = name
+        self.block_size = tftp.DEFAULT_BLOCK_SIZE
+        self._options = dict(options)
+
+    def request(self, mode: str = "octet") -> Reading:
+        """Send the read request (again, if it was sent before)."""
+        from pxeconform.protocol.layers import tftp_request
+
+        self.ask(bytes(tftp_request(self.name, mode=mode, options=tuple(self._options.items()))))
+        return self
+
+    def acknowledge(self, block: int, through: Endpoint | None = None) -> None:
+        """Acknowledge a block, from another socket if one is given."""
+        from scapy.layers.tftp import TFTP, TFTP_ACK
+
+        self.send(TFTP() / TFTP_ACK(block=block & 0xFFFF), through)
+
+    def reply(self) -> Packet:
+        """The first packet of the server. Raises `Unplayable` when nothing comes."""
+        packet = super().reply()
+        if isinstance(packet, Oack):
+            self.block_size = packet.value("blksize") or self.block_size
+        return packet
+
+    def block(self, number: int, timeout: float | None = None) -> Data | None:
+        """Wait for a block; copies of others are let pass."""
+        packet = self.until(lambda one: isinstance(one, Data) and one.block == number & 0xFFFF, timeout)
+        return packet if isinstance(packet, Data) else None
+
+    def open(self, mode: str = "octet") -> Data:
         """Request, and get the first block. Raises `Unplayable` when the file is refused."""
-        packet = self.request().reply()
+        packet = self.request(mode).reply()
         if isinstance(packet, Oack):
             self.acknowledge(0)
             packet = self.block(1) or packet
@@ -151,12 +199,70 @@ class Reading:
             return None
         return self.block(at.block + 1)
 
-    def fetch(self) -> bool:
+    def fetch(self, mode: str = "octet") -> bool:
         """Read the whole file; tell whether it came."""
-        return self.finish(self.open())
+        return self.finish(self.open(mode))
 
-    def end(self) -> None:
-        """Free the server from a transfer that the scenario left open."""
-        if self.peer is not None and not self.ended and not self.refused:
-            self.refused = True
-            self.refuse(self.peer, 0, "the test has ended")
+
+class Writing(Conversation):
+    """One write, from the request on."""
+
+    def __init__(
+        self, endpoint: Endpoint, server: Address, name: str, options: Mapping[str, str], **waiting: Any
+    ) -> None:
+        super().__init__(endpoint, server, **waiting)
+        self.name = name
+        self.block_size = tftp.DEFAULT_BLOCK_SIZE
+        self._options = dict(options)
+
+    def request(self, mode: str = "octet") -> Writing:
+        """Send the write request (again, if it was sent before)."""
+        from pxeconform.protocol.layers import tftp_request
+
+        options = tuple(self._options.items())
+        self.ask(bytes(tftp_request(self.name, mode=mode, options=options, write=True)))
+        return self
+
+    def reply(self) -> Packet:
+        """The first packet of the server. Raises `Unplayable` when nothing comes."""
+        packet = super().reply()
+        if isinstance(packet, Oack):
+            self.block_size = packet.value("blksize") or self.block_size
+        return packet
+
+    def open(self, mode: str = "octet") -> None:
+        """Request, and be let write. Raises `Unplayable` when that is refused."""
+        packet = self.request(mode).reply()
+        if isinstance(packet, Error):
+            raise Unplayable(f"the target refuses to take {self.name}: ERROR {packet.code}")
+
+    def block(self, number: int, data: bytes, through: Endpoint | None = None) -> None:
+        """Send one block, from another socket if one is given."""
+        from scapy.layers.tftp import TFTP, TFTP_DATA
+        from scapy.packet import Raw
+
+        packet = TFTP() / TFTP_DATA(block=number & 0xFFFF)
+        self.send(packet / Raw(data) if data else packet, through)
+
+    def acknowledged(self, number: int, timeout: float | None = None) -> bool:
+        """Wait for the acknowledgment of a block."""
+        return self.until(lambda one: one == Ack(number & 0xFFFF), timeout) is not None
+
+    def blocks(self, content: bytes) -> list[bytes]:
+        """A content in blocks, of which the last one is short, perhaps empty."""
+        size = self.block_size
+        return [content[at : at + size] for at in range(0, len(content) + 1, size)]
+
+    def send_all(self, content: bytes) -> bool:
+        """Send what was let in, block by block; tell whether the last one was acknowledged."""
+        for number, data in enumerate(self.blocks(content), 1):
+            self.block(number, data)
+            if not self.acknowledged(number):
+                return False
+        self.ended = True
+        return True
+
+    def put(self, content: bytes, mode: str = "octet") -> bool:
+        """Write a whole file (in netascii the caller translates); tell whether it was taken."""
+        self.open(mode)
+        return self.send_all(content)

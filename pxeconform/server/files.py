@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from pxeconform.protocol import netascii
 from pxeconform.registry.tftp_codes import ErrorCode
 from pxeconform.server.config import ServerConfig
 
@@ -250,7 +251,7 @@ class NetasciiReader:
             chunk = self._stream.read(size)
             if not chunk:
                 break
-            self._ready += chunk.replace(b"\r", b"\r\0").replace(b"\n", b"\r\n")
+            self._ready += netascii.encode(chunk)
         part = bytes(self._ready[:size])
         del self._ready[:size]
         return part
@@ -272,7 +273,7 @@ class NetasciiWriter:
         data = self._carry + data
         self._carry = b"\r" if data.endswith(b"\r") else b""
         data = data[: len(data) - len(self._carry)]
-        self._upload.write(re.sub(rb"\r([\n\0])", lambda found: b"\n" if found[1] == b"\n" else b"\r", data))
+        self._upload.write(netascii.decode(data))
 
     def commit(self) -> None:
         """Write what is left over, then commit."""

@@ -19,11 +19,15 @@ from pxeconform.requirements.model import AnyRule, Verdict
 from pxeconform.runner.engine import Plan, Run
 from pxeconform.runner.folder import Results
 from pxeconform.runner.scenario import Scenario, load, select
-from pxeconform.server.config import ServerConfig, with_ephemeral_ports
+from pxeconform.server.config import ServerConfig, TftpSettings, with_ephemeral_ports
 from pxeconform.server.demo import (
+    EMPTY_FILE,
     EVEN_FILE,
     INSTALL_TYPE,
+    LARGE_FILE,
     RESCUE_TYPE,
+    TEXT_FILE,
+    UPLOAD_PREFIX,
     demo_config,
     sample_credentials,
     sample_files,
@@ -62,7 +66,8 @@ def sound_config() -> ServerConfig:
     files = sample_files()
     made, credentials = sample_credentials(files, (signer(), rsa))
     config = demo_config(with_credentials=False, mode="off", pool=None, files=files | made, credentials=credentials)
-    return with_ephemeral_ports(config)
+    # Short timers, so that what waits for them is played in seconds.
+    return with_ephemeral_ports(replace(config, tftp=TftpSettings(first_timeout=0.25, tries=4, dally=1.0)))
 
 
 @functools.cache
@@ -73,8 +78,11 @@ def sound_claims() -> Claims:
         roles=("tftp", "bootserver", "bis"),
         files=tuple(
             KnownFile(name, len(files[name]), hashlib.sha256(files[name]).hexdigest())
-            for name in (EVEN_FILE, BOOT_FILE, "install/x64.efi", "text.txt")
+            for name in (EVEN_FILE, BOOT_FILE, "install/x64.efi", TEXT_FILE, EMPTY_FILE, LARGE_FILE)
         ),
+        netascii=True,
+        text_file=TEXT_FILE,
+        writable=UPLOAD_PREFIX,
         boot_services=(BootService(INSTALL_TYPE, (0, 1)), BootService(RESCUE_TYPE)),
         credential_types=(CERTIFICATE_ID_DSA, CERTIFICATE_ID_RSA_MD5),
         trusted_certificate=ssl.DER_cert_to_PEM_cert(signer().certificate),

@@ -55,6 +55,8 @@ def test_all_keys_of_the_contract(tmp_path: Path) -> None:
     assert claims.files == (KnownFile("pxelinux.0", 40999, DIGEST), KnownFile("big"))
     assert claims.tftp_options == ("blksize", "tsize")
     assert claims.single_port
+    assert claims.netascii
+    assert (claims.text_file, claims.writable, claims.overwrite) == ("text.txt", "upload/", False)
     assert claims.boot_services == (BootService(32769, (0, 1)), BootService(1, (0,)))
     assert claims.boot_files == ((0, "pxelinux.0"), (7, "bootx64.efi"))
     assert claims.credential_types == (41, 42)
