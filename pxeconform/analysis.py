@@ -28,6 +28,7 @@ from pxeconform.requirements.ledger import Coverage
 from pxeconform.requirements.passive import Finding, findings
 from pxeconform.sessions.boots import Boot, BootOutcome, find_boots
 from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.dhcp6 import Dhcp6Event
 from pxeconform.sessions.http import Fetch
 from pxeconform.sessions.sessions import follow
 from pxeconform.sessions.steps import settled
@@ -70,7 +71,7 @@ class CapturedDhcp:
     """A DHCP message with the capture that it is in."""
 
     capture: str
-    event: DhcpEvent
+    event: DhcpEvent | Dhcp6Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +154,9 @@ def _one(path: str, client: str | None, hash_contents: bool, boots_before: int, 
         for name, each in numbered
         if client is None or _belongs(each, owners.get(id(each)), client)
     )
-    messages = tuple(
-        CapturedDhcp(path, event) for event in sessions.dhcp if client is None or event.message.mac == client
-    )
+    spoken: list[DhcpEvent | Dhcp6Event] = [*sessions.dhcp, *sessions.dhcp6]
+    spoken.sort(key=lambda event: event.time)
+    messages = tuple(CapturedDhcp(path, event) for event in spoken if client is None or _mac_of(event) == client)
     coverage = Coverage(
         layer2=True,
         complete=info.complete and not info.snapped,
@@ -187,6 +188,10 @@ def _diagnosed(boot: Boot, names: dict[int, str], by_number: dict[int, Boot], pa
         find_stall(boot),
         diagnose_boot(BootCase(boot, parent)),
     )
+
+
+def _mac_of(event: DhcpEvent | Dhcp6Event) -> str:
+    return event.message.mac if isinstance(event, DhcpEvent) else event.client.hex(":")
 
 
 def _belongs(carried: Transfer | Fetch, boot: Boot | None, client: str) -> bool:

@@ -15,8 +15,9 @@ from pxeconform.protocol.tftp import Error, Options
 from pxeconform.registry.dhcp_options import Option
 from pxeconform.sessions.boots import Boot
 from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.dhcp6 import Dhcp6Event
 from pxeconform.sessions.http import Fetch
-from pxeconform.sessions.offers import Offer, text
+from pxeconform.sessions.offers import Offer, host_of, text
 from pxeconform.sessions.steps import Step
 from pxeconform.sessions.transfers import Outcome, Transfer
 
@@ -49,6 +50,8 @@ def boot(
         "arch": found.arch,
         "arch_name": found.arch_name,
         "firmware": found.firmware.value,
+        "firmware_signs": list(found.recognition.signs),
+        "firmware_confidence": found.recognition.confidence if found.recognition.signs else None,
         "vendor_class": found.vendor_class,
         "family": found.family,
         "parent": parent,
@@ -218,8 +221,10 @@ def _options(options: Options) -> Mapping[str, str]:
     return {name.lower(): value for name, value in options}
 
 
-def dhcp(path: str, event: DhcpEvent) -> Record:
+def dhcp(path: str, event: DhcpEvent | Dhcp6Event) -> Record:
     """A DHCP or BOOTP message."""
+    if isinstance(event, Dhcp6Event):
+        return _dhcp6(path, event)
     message = event.message
     value = message.class_identifier
     user_class = message.get(Option.USER_CLASS)
@@ -247,6 +252,38 @@ def dhcp(path: str, event: DhcpEvent) -> Record:
         "user_class": text(user_class) if user_class is not None else None,
         "boot_file": text(message.boot_file) or None,
         "pxe": _pxe(message),
+    }
+
+
+def _dhcp6(path: str, event: Dhcp6Event) -> Record:
+    """A DHCPv6 message under the same names; addresses that it has no place for are `::`."""
+    message = event.message
+    url = text(message.boot_file_url)
+    user_class = message.user_class
+    return {
+        "capture": path,
+        "frame": event.frame,
+        "time": event.time,
+        "type": message.type.name.replace("_", "-"),
+        "op": 1 if message.from_client else 2,
+        "xid": message.xid,
+        "chaddr": event.client.hex(":"),
+        "src": event.source[0],
+        "sport": event.source[1],
+        "dst": event.destination[0],
+        "dport": event.destination[1],
+        "ciaddr": "::",
+        "yiaddr": next(iter(message.addresses), "::"),
+        "siaddr": host_of(url) or "::",
+        "giaddr": message.relay or "::",
+        "server_id": None,
+        "vendor_class": text(message.vendor_class) if message.vendor_class is not None else None,
+        "arch": message.architectures[0] if message.architectures else None,
+        "architectures": list(message.architectures),
+        "uuid": str(message.uuid) if message.uuid is not None else None,
+        "user_class": text(user_class) if user_class is not None else None,
+        "boot_file": url or None,
+        "pxe": None,
     }
 
 

@@ -15,7 +15,6 @@ from pxeconform.registry.screen_codes import CAUSE_CODES, CauseCodes
 from pxeconform.sessions.attempts import SECOND, Role
 from pxeconform.sessions.boots import Boot, BootOutcome
 from pxeconform.sessions.dhcp import DhcpEvent
-from pxeconform.sessions.evidence import client_is_uboot
 from pxeconform.sessions.firmware import Firmware
 from pxeconform.sessions.offers import Lead, Offer, OfferKind, defects, lead_of, next_server
 from pxeconform.sessions.steps import Status
@@ -45,16 +44,24 @@ class BootCase:
 
 
 def no_offer(case: BootCase) -> Symptom | None:
-    """DISCOVERs, and nothing came back."""
-    if not case.failed_at(_STEP_OFFER) or case.boot.offers:
+    """DISCOVERs, and nothing of use came back."""
+    if not case.failed_at(_STEP_OFFER) or any(_is_of_use(offer) for offer in case.boot.offers):
         return None
     frames = case.frames(Role.DISCOVER)
-    return Symptom(f"{len(frames)} DISCOVERs brought neither an address nor a proxy offer", frames)
+    asked = "SOLICITs" if case.boot.family == "ipv6" else "DISCOVERs"
+    empty = tuple(offer.frame for offer in case.boot.offers)
+    text = f"{len(frames)} {asked} brought neither an address nor a proxy offer"
+    return Symptom(text + (": the answers are empty" if empty else ""), (*frames, *empty))
+
+
+def _is_of_use(offer: Offer) -> bool:
+    """It gives an address, or tells a boot client something: servers without free addresses over IPv6 do neither."""
+    return offer.gives_address or offer.lead is not Lead.NOWHERE or offer.event.message.is_pxe
 
 
 def proxy_only(case: BootCase) -> Symptom | None:
     """Offers came, and none of them has an address."""
-    if not case.failed_at(_STEP_OFFER) or not case.boot.offers:
+    if not case.failed_at(_STEP_OFFER) or not any(_is_of_use(offer) for offer in case.boot.offers):
         return None
     servers = ", ".join(sorted({offer.server for offer in case.boot.offers}))
     text = f"only proxy offers came (from {servers}); no server offered an address"
@@ -90,6 +97,9 @@ def no_boot_file(case: BootCase) -> Symptom | None:
     if any(_only_offered_file(event) for event in replies):
         text = "tag 6 of option 43 says to load the offered boot file, and none is offered, nor a menu"
         return Symptom(text, frames, codes=CauseCodes(codes.intel, "PXE-E21", codes.ipxe))
+    if boot.family == "ipv6":
+        text = "there is an address, but no reply has the URL of a boot file (option 59)"
+        return Symptom(text, frames, codes=CauseCodes(None, "PXE-E21", codes.ipxe))
     return Symptom("there is an address, but no reply names a boot file or a service to ask for one", frames)
 
 
@@ -298,8 +308,10 @@ def late_link(case: BootCase) -> Symptom | None:
         return None
     first_offer = found.offers[0]
     secs = asked[0].message.secs
-    ipxe = case.boot.firmware is Firmware.IPXE
-    if secs >= _IPXE_SECS_OF_LATER_TRY if ipxe else secs > _SECS_OF_LATER_TRY and not client_is_uboot(found):
+    firmware = case.boot.firmware
+    least = _IPXE_SECS_OF_LATER_TRY if firmware is Firmware.IPXE else _SECS_OF_LATER_TRY + 1
+    # The seconds of U-Boot count from its own start and not from the first try.
+    if secs >= least and firmware is not Firmware.UBOOT:
         text = f"the first DISCOVER in the capture has secs {secs}: earlier ones were lost"
         return Symptom(text, (asked[0].frame, first_offer.frame), "likely")
     lost = [event for event in asked if event.time <= first_offer.time]

@@ -64,6 +64,9 @@ FIRMWARE_NAMES: Final[Mapping[str, str]] = {
     "ipxe": "iPXE",
     "intel": "Intel boot ROM",
     "pxelinux": "PXELINUX",
+    "u-boot": "U-Boot",
+    "raspberry-pi": "Raspberry Pi",
+    "windows": "Windows boot program (WDS)",
     "unknown": "firmware not recognised",
 }
 LEVELS: Final = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY")

@@ -17,6 +17,7 @@ from pxeconform.registry.dhcp_options import MessageType
 from pxeconform.registry.ports import Port
 from pxeconform.sessions import firmware
 from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.dhcp6 import retold
 from pxeconform.sessions.exchanges import is_boot_server_request
 from pxeconform.sessions.sessions import Sessions
 from pxeconform.sessions.transfers import Transfer
@@ -63,6 +64,8 @@ class Attempt:
 
     client: bytes
     previous: Attempt | None = None
+    """What the client tried before, by whatever family of addresses."""
+    family: str = "ipv4"
     messages: list[tuple[Role, DhcpEvent]] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
     xids: set[int] = field(default_factory=set)
@@ -122,7 +125,8 @@ class _Clients:
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
-        self._current: dict[bytes, Attempt] = {}
+        self._current: dict[tuple[str, bytes], Attempt] = {}
+        self._newest: dict[bytes, Attempt] = {}
         self._by_xid: dict[int, Attempt] = {}
         self._bound: dict[str, Attempt] = {}
         self._offered: dict[str, Attempt] = {}
@@ -130,10 +134,10 @@ class _Clients:
     def client_message(self, event: DhcpEvent) -> None:
         """Take a request; it may begin a new attempt."""
         message = event.message
-        client = message.hardware_address
-        attempt = self._current.get(client)
+        client, family = message.hardware_address, family_of(event)
+        attempt = self._current.get((family, client))
         if attempt is None or _begins_anew(attempt, event):
-            attempt = self._begin(client, attempt)
+            attempt = self._begin(client, event)
         attempt.netboot |= firmware.wants_to_boot(message)
         attempt.cut |= message.cut and not message.options
         attempt.add(_request_role(event), event)
@@ -145,9 +149,9 @@ class _Clients:
     def server_message(self, event: DhcpEvent) -> None:
         """Take a reply: it belongs to the client's attempt that asked, by chaddr and then by identifier."""
         message = event.message
-        attempt = self._current.get(message.hardware_address) or self._by_xid.get(message.xid)
+        attempt = self._current.get((family_of(event), message.hardware_address)) or self._by_xid.get(message.xid)
         if attempt is None:
-            attempt = self._begin(message.hardware_address, None)
+            attempt = self._begin(message.hardware_address, event)
         older = attempt
         for _ in range(3):
             if message.xid in older.xids or older.previous is None:
@@ -166,19 +170,32 @@ class _Clients:
         """Give a transfer to the attempt that holds the client's address."""
         address = transfer.client[0]
         holders = [a for a in (self._bound.get(address), self._offered.get(address)) if a is not None]
-        by_mac = self._current.get(transfer.client_mac) if transfer.client_mac else None
+        family = "ipv6" if ":" in address else "ipv4"
+        by_mac = self._current.get((family, transfer.client_mac)) if transfer.client_mac else None
         same = [a for a in holders if a.client == transfer.client_mac]
         attempt = next(iter(same or holders), by_mac)
         if attempt is not None:
             attempt.transfers.append(transfer)
 
-    def _begin(self, client: bytes, previous: Attempt | None) -> Attempt:
-        attempt = Attempt(client, previous)
-        if previous is not None:
-            previous.next = attempt
-        self._current[client] = attempt
+    def _begin(self, client: bytes, event: DhcpEvent) -> Attempt:
+        family = family_of(event)
+        before = self._newest.get(client)
+        beside = before is not None and before.family != family and firmware.is_ipxe(event.message)
+        if before is not None and beside and not before.transfers:
+            # iPXE asks by both families at once: neither way follows from the other.
+            before = before.previous
+        attempt = Attempt(client, before, family)
+        if before is not None and before.next is None:
+            before.next = attempt
+        self._current[family, client] = attempt
+        self._newest[client] = attempt
         self.attempts.append(attempt)
         return attempt
+
+
+def family_of(event: DhcpEvent) -> str:
+    """`ipv4` or `ipv6`, by the addresses of the packet."""
+    return "ipv6" if ":" in event.source[0] else "ipv4"
 
 
 def _begins_anew(attempt: Attempt, event: DhcpEvent) -> bool:
@@ -257,7 +274,7 @@ def _guess_cut(attempt: Attempt) -> None:
 
 def _merged(sessions: Sessions) -> Iterator[DhcpEvent | Transfer]:
     """DHCP messages and transfers by time, a message before a transfer."""
-    items: list[DhcpEvent | Transfer] = [*sessions.dhcp, *sessions.transfers]
+    items: list[DhcpEvent | Transfer] = [*sessions.dhcp, *retold(sessions.dhcp6), *sessions.transfers]
     items.sort(key=lambda item: item.time if isinstance(item, DhcpEvent) else item.started)
     return iter(items)
 

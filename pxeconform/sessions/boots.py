@@ -11,7 +11,7 @@ from pxeconform.registry.architectures import architecture_name
 from pxeconform.sessions import nbp as programs
 from pxeconform.sessions.attempts import SECOND, Attempt, Role, find_attempts
 from pxeconform.sessions.evidence import Evidence, gather, index
-from pxeconform.sessions.firmware import Firmware, is_ipxe
+from pxeconform.sessions.firmware import Firmware, Recognition, is_ipxe
 from pxeconform.sessions.nbp import Nbp
 from pxeconform.sessions.offers import Offer, OfferKind, text
 from pxeconform.sessions.sessions import Sessions
@@ -42,7 +42,7 @@ class Boot:
     client_mac: str | None
     uuid: str | None
     arch: int | None
-    firmware: Firmware
+    recognition: Recognition
     vendor_class: str | None
     client_ip: str | None
     dhcp_server: str | None
@@ -56,6 +56,11 @@ class Boot:
     nbp: Nbp | None
     evidence: Evidence
     family: str = "ipv4"
+
+    @property
+    def firmware(self) -> Firmware:
+        """Who the client is, as far as its packets tell."""
+        return self.recognition.firmware
 
     @property
     def offers(self) -> tuple[Offer, ...]:
@@ -110,7 +115,7 @@ def _boot(number: int, found: Evidence, before: Boot | None) -> Boot:
         client_mac=_mac(attempt),
         uuid=_uuid(attempt),
         arch=arch,
-        firmware=found.firmware,
+        recognition=found.recognition,
         vendor_class=_class(message),
         client_ip=found.client_ip,
         dhcp_server=_dhcp_server(found),
@@ -123,6 +128,7 @@ def _boot(number: int, found: Evidence, before: Boot | None) -> Boot:
         steps=steps,
         nbp=nbp,
         evidence=found,
+        family=attempt.family,
     )
 
 
@@ -233,10 +239,15 @@ def _boot_server(found: Evidence) -> str | None:
 
 
 def _boot_file(found: Evidence) -> str | None:
-    if found.file_source is not None and (found.download is None or found.download.file in _names(found)):
-        return text(found.file_source.message.boot_file)
-    if found.download is not None:
-        return found.download.file
+    """The name that the client was told; over IPv6 that is a URL, of which TFTP carries the path."""
+    download = found.download
+    told = text(found.file_source.message.boot_file) if found.file_source is not None else ""
+    if download is not None and found.attempt.family == "ipv6":
+        return download.file
+    if told and (download is None or download.file in _names(found)):
+        return told
+    if download is not None:
+        return download.file
     return found.fetch.path if found.fetch is not None else None
 
 

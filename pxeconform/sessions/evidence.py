@@ -12,7 +12,15 @@ from pxeconform.registry.dhcp_options import Option
 from pxeconform.registry.ports import Port
 from pxeconform.sessions.attempts import SECOND, Attempt, Role
 from pxeconform.sessions.dhcp import DhcpEvent
-from pxeconform.sessions.firmware import Firmware, is_uboot, recognise, signature
+from pxeconform.sessions.dhcp6 import Dhcp6Event
+from pxeconform.sessions.firmware import (
+    NOBODY,
+    Firmware,
+    Recognition,
+    recognise,
+    recognise_requests,
+    signature,
+)
 from pxeconform.sessions.http import Fetch, find_fetches
 from pxeconform.sessions.neighbours import Neighbours, Unanswered, neighbours
 from pxeconform.sessions.offers import Lead, Offer, OfferKind, lead_of, next_server, read_offer, text
@@ -23,8 +31,6 @@ _STARTING = 10 * SECOND
 """Within this time firmware that could not start a boot file goes on to its next way of booting."""
 
 _DUMB = 30 * SECOND
-
-_FOREIGN_LOADER = b"iPXE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +72,8 @@ class Trace:
     neighbours: Neighbours
     unreachable: dict[str, list[Datagram]]
     """ICMP errors about DHCP and PXE, by the address of the client that is quoted."""
-    dhcp6: dict[bytes, list[Datagram]]
-    """DHCPv6 messages of clients, by link address."""
+    dhcp6: dict[bytes, list[Dhcp6Event]]
+    """DHCPv6 messages of clients that are no iPXE, by link address."""
     fetches: dict[str, list[Fetch]]
     """HTTP requests, by the client's address."""
 
@@ -75,13 +81,13 @@ class Trace:
 def index(sessions: Sessions) -> Trace:
     """Sort what is not DHCPv4 or TFTP by client."""
     unreachable: dict[str, list[Datagram]] = {}
-    dhcp6: dict[bytes, list[Datagram]] = {}
+    dhcp6: dict[bytes, list[Dhcp6Event]] = {}
     fetches: dict[str, list[Fetch]] = {}
     for datagram in sessions.unreachable:
         unreachable.setdefault(datagram.source, []).append(datagram)
-    for datagram in sessions.dhcp6:
-        if datagram.source_mac:
-            dhcp6.setdefault(datagram.source_mac, []).append(datagram)
+    for event in sessions.dhcp6:
+        if event.message.from_client and event.message.user_class is None:
+            dhcp6.setdefault(event.client, []).append(event)
     for fetch in find_fetches(sessions.tcp):
         fetches.setdefault(fetch.client, []).append(fetch)
     return Trace(neighbours(sessions.arp), unreachable, dhcp6, fetches)
@@ -96,7 +102,7 @@ class Evidence:
     capture_end: int
     abandoned: Abandoned | None = None
     offers: tuple[Offer, ...] = ()
-    firmware: Firmware = Firmware.UNKNOWN
+    recognition: Recognition = NOBODY
     client_ip: str | None = None
     file_source: DhcpEvent | None = None
     """The reply that the boot file's name was taken from."""
@@ -108,6 +114,11 @@ class Evidence:
     """What was fetched besides: credentials, files of the loader."""
     fetches: tuple[Fetch, ...] = ()
     credential_file: str | None = None
+
+    @property
+    def firmware(self) -> Firmware:
+        """Who the client is."""
+        return self.recognition.firmware
 
     def of(self, *roles: Role) -> tuple[DhcpEvent, ...]:
         """The messages in these roles."""
@@ -179,7 +190,9 @@ def gather(attempt: Attempt, trace: Trace, capture_end: int) -> Evidence:
     found = Evidence(attempt, trace, capture_end)
     first = attempt.first
     if first is not None and first.from_client:
-        found.firmware = recognise(first.message)
+        found.recognition = recognise(first.message)
+    if found.firmware is Firmware.UNKNOWN and attempt.cut:
+        found.recognition = recognise_requests(attempt.transfers)
     found.client_ip = _client_address(attempt)
     found.abandoned = _abandoned(attempt, trace, found.firmware)
     found.offers = _offers(attempt)
@@ -317,18 +330,18 @@ def _abandoned(attempt: Attempt, trace: Trace, firmware: Firmware) -> Abandoned 
     """
     found: list[Abandoned] = []
     following = attempt.next
-    if following is not None and following.messages:
+    if following is not None and (following.netboot or following.family == attempt.family):
         first, own = following.first, attempt.first
         event = following.messages[0][1]
         same = first is not None and own is not None and signature(first.message) == signature(own.message)
         # EDK2 keeps its habits when it turns from PXE to HTTP, only the class changes.
-        other_way = first is not None and firmware is Firmware.EDK2 is recognise(first.message)
+        other_way = first is not None and firmware is Firmware.EDK2 is recognise(first.message).firmware
         found.append(Abandoned(event.frame, event.time, "a new DISCOVER", same or other_way))
     if firmware is Firmware.EDK2:
         last = attempt.messages[-1][1].time
-        for datagram in trace.dhcp6.get(attempt.client, ()):
-            if datagram.time >= last and _FOREIGN_LOADER not in datagram.payload:
-                found.append(Abandoned(datagram.frame, datagram.time, "DHCPv6", True))
+        for other in trace.dhcp6.get(attempt.client, ()) if attempt.family == "ipv4" else ():
+            if other.time >= last:
+                found.append(Abandoned(other.frame, other.time, "DHCPv6", True))
                 break
     return min(found, key=lambda a: a.time, default=None)
 
@@ -355,9 +368,3 @@ def refused_options(transfer: Transfer) -> bool:
     replies = [event.packet for event in transfer.events if event.sender.value == "server"]
     only_oack = bool(replies) and all(isinstance(packet, Oack) for packet in replies)
     return only_oack and transfer.error is not None and transfer.error.sender.value == "client"
-
-
-def client_is_uboot(found: Evidence) -> bool:
-    """U-Boot, whose `secs` counts from its own start and not from the first try."""
-    first = found.attempt.first
-    return first is not None and is_uboot(first.message)

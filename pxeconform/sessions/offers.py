@@ -68,9 +68,12 @@ def kind_of(message: Message) -> OfferKind:
 def next_server(event: DhcpEvent) -> str | None:
     """Where the boot file is: siaddr, else option 66 or sname when it is an address, else the server itself.
 
-    EDK2 asks the server of option 54 when siaddr is zero, so that is what is expected last.
+    EDK2 asks the server of option 54 when siaddr is zero, so that is what is expected last. A URL tells it by itself.
     """
     message = event.message
+    host = host_of(text(message.boot_file))
+    if host is not None:
+        return host or None
     if message.siaddr != NOWHERE:
         return message.siaddr
     named = (message.get(Option.TFTP_SERVER_NAME) or b"").split(b"\0", 1)[0]
@@ -80,6 +83,20 @@ def next_server(event: DhcpEvent) -> str | None:
         return socket.inet_ntoa(socket.inet_aton(named.decode("ascii"))) if named.count(b".") == 3 else event.server
     except (OSError, UnicodeDecodeError):
         return event.server
+
+
+def host_of(name: str) -> str | None:
+    """The host of a URL as an address, empty when it is a name; `None` for what is no URL."""
+    scheme, separator, rest = name.partition("://")
+    if not separator or not scheme.isalnum():
+        return None
+    authority = rest.partition("/")[0].rpartition("@")[2]
+    family = socket.AF_INET6 if authority.startswith("[") else socket.AF_INET
+    host = authority[1:].partition("]")[0] if authority.startswith("[") else authority.partition(":")[0]
+    try:
+        return socket.inet_ntop(family, socket.inet_pton(family, host))
+    except (OSError, ValueError):
+        return ""
 
 
 def lead_of(message: Message) -> Lead:
@@ -128,7 +145,9 @@ def defects(offer: Offer, xids: frozenset[int]) -> tuple[str, ...]:
         found.append("its transaction identifier is not the client's")
     if message.cut:
         return tuple(found)
-    if message.type is MessageType.OFFER and message.server_identifier is None and offer.gives_address:
+    over_ipv6 = ":" in offer.event.source[0]
+    unnamed = message.type is MessageType.OFFER and message.server_identifier is None and offer.gives_address
+    if unnamed and not over_ipv6:
         found.append("it has no server identifier (option 54)")
     if not message.ended:
         found.append("its options have no END")

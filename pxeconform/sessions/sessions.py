@@ -9,6 +9,7 @@ from pxeconform.capture.datagrams import Datagram, Kind
 from pxeconform.registry.ports import Port
 from pxeconform.sessions.content import HEAD
 from pxeconform.sessions.dhcp import DhcpEvent, DhcpTracker
+from pxeconform.sessions.dhcp6 import Dhcp6Event, Dhcp6Tracker
 from pxeconform.sessions.transfers import Transfer, TransferTracker
 
 
@@ -23,8 +24,8 @@ class Sessions:
     arp: list[Datagram] = field(default_factory=list)
     tcp: list[Datagram] = field(default_factory=list)
     """TCP segments that open a connection or carry data, for HTTP boot; at most the first hundred thousand."""
-    dhcp6: list[Datagram] = field(default_factory=list)
-    """DHCPv6 messages that clients sent: what firmware turns to when IPv4 led nowhere."""
+    dhcp6: list[Dhcp6Event] = field(default_factory=list)
+    """DHCPv6 messages."""
     orphans: list[Datagram] = field(default_factory=list)
     """Datagrams on a port of this field that fit no session."""
 
@@ -43,15 +44,14 @@ def follow(
     """Sort every datagram into its session; `keep` is how many octets of each file are held."""
     transfers = TransferTracker(tftp_ports, hash_contents=hash_contents, keep=keep)
     dhcp = DhcpTracker(frozenset(dhcp_ports))
-    found = Sessions(transfers.transfers, dhcp.events, dhcp.unreachable, orphans=transfers.orphans)
+    dhcp6 = Dhcp6Tracker()
+    found = Sessions(transfers.transfers, dhcp.events, dhcp.unreachable, dhcp6=dhcp6.events, orphans=transfers.orphans)
     for datagram in datagrams:
         if datagram.kind is Kind.ARP:
             found.arp.append(datagram)
         elif datagram.kind is Kind.TCP:
             if len(found.tcp) < _MOST_TCP:
                 found.tcp.append(datagram)
-        elif datagram.destination_port == Port.DHCPV6_SERVER:
-            found.dhcp6.append(datagram)
-        elif not dhcp.feed(datagram):
+        elif not dhcp.feed(datagram) and not dhcp6.feed(datagram):
             transfers.feed(datagram)
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Self
 
 from pxeconform.capture.copies import marked
 from pxeconform.capture.datagrams import CaptureInfo, Datagram, Kind
@@ -62,7 +63,7 @@ class Wire:
     datagrams: list[Datagram] = field(default_factory=list)
     now: int = 1_700_000_000 * SECOND
 
-    def wait(self, seconds: float) -> Wire:
+    def wait(self, seconds: float) -> Self:
         self.now += int(seconds * SECOND)
         return self
 
@@ -215,8 +216,8 @@ class Wire:
         return frame
 
     def solicit(self) -> int:
-        """DHCPv6: what EDK2 tries after IPv4."""
-        return self.put(("fe80::1", 546), ("ff02::1:2", 547), b"\x01abc\x00\x10\x00\x04PXEC", self.mac)
+        """DHCPv6 for an address alone: how EDK2 begins when it turns from IPv4 to IPv6."""
+        return self.put(("fe80::1", 546), ("ff02::1:2", 547), b"\x01abc\x00\x08\x00\x02\0\0", self.mac)
 
     # What is made of it.
 

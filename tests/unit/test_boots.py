@@ -192,7 +192,7 @@ def test_uboot_is_a_boot() -> None:
     wire.download("image", BIOS)
     (boot,) = wire.boots()
     assert boot.vendor_class == "U-Boot"
-    assert boot.firmware is Firmware.UNKNOWN
+    assert boot.firmware is Firmware.UBOOT
 
 
 def test_dhcp_of_the_operating_system_after_the_boot_is_none() -> None:
