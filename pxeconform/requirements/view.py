@@ -44,6 +44,8 @@ class View:
 
     def __init__(self, trace: Trace, sessions: Sessions | None = None) -> None:
         self.trace = trace
+        self._whole: View | None = None
+        self._server = ""
         self.ledger = trace.ledger
         self.coverage = trace.coverage
         target = trace.ledger.target
@@ -75,7 +77,11 @@ class View:
 
     @cached_property
     def _grouped(self) -> tuple[list[Exchange], list[DhcpEvent]]:
-        return exchanges(self.sessions.dhcp, self.sessions.unreachable)
+        if self._whole is None:
+            return exchanges(self.sessions.dhcp, self.sessions.unreachable)
+        # Whose a reply is does not depend on who else replied, so nothing needs to be grouped again.
+        found, orphans = self._whole._grouped
+        return [_of_server(e, self._server) for e in found], [o for o in orphans if o.source[0] == self._server]
 
     def scenario_of(self, frame: int) -> str:
         """The scenario that a frame is marked with."""
@@ -209,7 +215,7 @@ class View:
 
     def only(self, server: str) -> View:
         """The same trace, with the sessions of one server alone."""
-        return View(
+        part = View(
             self.trace,
             Sessions(
                 transfers=[t for t in self.sessions.transfers if t.server == server],
@@ -218,3 +224,14 @@ class View:
                 orphans=[o for o in self.sessions.orphans if server in (o.source, o.destination)],
             ),
         )
+        part._whole, part._server = self, server
+        return part
+
+
+def _of_server(exchange: Exchange, server: str) -> Exchange:
+    """An exchange without what other servers had to do with it."""
+    return Exchange(
+        exchange.requests,
+        [reply for reply in exchange.replies if reply.source[0] == server],
+        [error for error in exchange.unreachable if error.destination == server],
+    )

@@ -7,16 +7,24 @@ reply, not silence.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pxeconform.capture.datagrams import Datagram
 from pxeconform.protocol.vendor_options import BootItem
 from pxeconform.registry.dhcp_options import MessageType, Option
-from pxeconform.sessions.dhcp import DhcpEvent
+from pxeconform.sessions.dhcp import DhcpEvent, Endpoint
 
 _LONGEST_WAIT = 60 * 1_000_000_000
 _REPETITION = 20 * 1_000_000_000
+_ENOUGH = 2
+_MOST_ALIKE = 64
+"""Exchanges of one transaction identifier, UUID or socket that may still be answered: hostile input is bounded."""
+
+_NOBODY = ("0.0.0.0", "255.255.255.255")
+"""Addresses that are no client's own."""
 
 
 @dataclass(slots=True)
@@ -46,45 +54,86 @@ def exchanges(
     """Group events into exchanges; replies that fit none come back as orphans."""
     found: list[Exchange] = []
     orphans: list[DhcpEvent] = []
+    latest: dict[tuple[object, ...], Exchange] = {}
+    questions = _Questions()
     for event in events:
         if event.from_client:
-            running = next((e for e in reversed(found[-50:]) if _repeats(event, e.requests[-1])), None)
-            if running is not None:
+            question = _question(event)
+            running = latest.get(question)
+            if running is not None and event.time - running.requests[-1].time <= _REPETITION:
                 running.requests.append(event)
             else:
                 found.append(Exchange([event]))
+                latest[question] = found[-1]
+                questions.add(found[-1])
             continue
-        best = max(
-            (e for e in found[-200:] if 0 <= event.time - e.request.time <= _LONGEST_WAIT),
-            key=lambda e: (_likeness(event, e.requests[-1]), e.request.time),
-            default=None,
-        )
-        if best is not None and _likeness(event, best.requests[-1]) >= 2:
+        best = questions.answered_by(event)
+        if best is not None:
             best.replies.append(event)
         else:
             orphans.append(event)
-    for error in unreachable:
-        fitting = [
-            e
-            for e in found
-            if any(
-                r.source == error.sender and r.destination == error.receiver and r.time <= error.time
-                for r in e.requests
-            )
-        ]
-        if fitting:
-            fitting[-1].unreachable.append(error)
+    _quote(found, unreachable)
     return found, orphans
 
 
-def _repeats(event: DhcpEvent, earlier: DhcpEvent) -> bool:
-    """The same question again: only `secs` may differ."""
-    new, old = event.message, earlier.message
-    return (
-        event.time - earlier.time <= _REPETITION
-        and (event.scenario, event.source, event.destination) == (earlier.scenario, earlier.source, earlier.destination)
-        and (new.xid, new.chaddr, new.ciaddr, new.options) == (old.xid, old.chaddr, old.ciaddr, old.options)
-    )
+def _question(event: DhcpEvent) -> tuple[object, ...]:
+    """What stays the same when a client asks the same again: only `secs` may differ."""
+    message = event.message
+    place = (event.scenario, event.source, event.destination)
+    return (*place, message.xid, message.chaddr, message.ciaddr, message.options)
+
+
+class _Questions:
+    """Exchanges by what a reply can share with their request: thousands of clients may be asking at once."""
+
+    def __init__(self) -> None:
+        self._by: defaultdict[tuple[object, ...], deque[tuple[int, Exchange]]]
+        self._by = defaultdict(lambda: deque(maxlen=_MOST_ALIKE))
+        self._count = 0
+
+    def add(self, exchange: Exchange) -> None:
+        """A new exchange; it comes after all others."""
+        self._count += 1
+        request = exchange.request
+        for key in _shared(request, request.source):
+            self._by[key].append((self._count, exchange))
+
+    def answered_by(self, reply: DhcpEvent) -> Exchange | None:
+        """The exchange that a reply belongs to: the likeliest, of those the latest."""
+        alike = {n: e for key in _shared(reply, reply.destination) for n, e in self._by.get(key, ())}
+        best = max(
+            (
+                (_likeness(reply, exchange.requests[-1]), exchange.request.time, -number, exchange)
+                for number, exchange in alike.items()
+                if 0 <= reply.time - exchange.request.time <= _LONGEST_WAIT
+            ),
+            key=lambda rated: rated[:3],
+            default=None,
+        )
+        return best[3] if best is not None and best[0] >= _ENOUGH else None
+
+
+def _shared(event: DhcpEvent, client: Endpoint) -> list[tuple[object, ...]]:
+    """What request and reply may have in common that is the client's alone; see `_likeness`."""
+    uuid = event.message.get(Option.CLIENT_UUID)
+    keys: list[tuple[object, ...]] = [(event.scenario, "xid", event.message.xid)]
+    if uuid is not None:
+        keys.append((event.scenario, "uuid", uuid))
+    if client[0] not in _NOBODY:
+        keys.append((event.scenario, "socket", client))
+    return keys
+
+
+def _quote(found: Iterable[Exchange], unreachable: Iterable[Datagram]) -> None:
+    """Give every ICMP error to the last exchange that had sent what it quotes."""
+    sent: defaultdict[tuple[Endpoint, Endpoint], list[Exchange]] = defaultdict(list)
+    for exchange in found:
+        sent[exchange.request.source, exchange.request.destination].append(exchange)
+    for error in unreachable:
+        asked = sent.get((error.sender, error.receiver), [])
+        at = bisect_right(asked, error.time, key=lambda exchange: exchange.request.time)
+        if at:
+            asked[at - 1].unreachable.append(error)
 
 
 def _likeness(reply: DhcpEvent, request: DhcpEvent) -> int:
@@ -99,7 +148,7 @@ def _likeness(reply: DhcpEvent, request: DhcpEvent) -> int:
     uuid = question.get(Option.CLIENT_UUID)
     own_socket = reply.destination == request.source
     # A message to an address of the client's own is more than one to a port that everybody shares.
-    points = 2 if own_socket and request.source[0] not in ("0.0.0.0", "255.255.255.255") else 0
+    points = 2 if own_socket and request.source[0] not in _NOBODY else 0
     points += answer.xid == question.xid
     points += uuid is not None and answer.get(Option.CLIENT_UUID) == uuid
     if not points:

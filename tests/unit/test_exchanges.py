@@ -203,3 +203,24 @@ def test_what_is_no_message_on_a_dhcp_port_is_none() -> None:
     assert not tracker.feed(junk)
     assert not tracker.feed(replace(junk, payload=bytes(300), length=300))
     assert not tracker.events
+
+
+def test_a_thousand_clients_that_ask_at_once_get_their_own_replies() -> None:
+    clients = range(1, 1001)
+    wire = Wire()
+    for n in clients:
+        mac, uuid = n.to_bytes(6, "big"), n.to_bytes(17, "big")
+        wire.ask(NOWHERE, ("255.255.255.255", 67), xid=n, mac=mac, uuid=uuid, ciaddr="0.0.0.0", item=None)
+    for n in clients:
+        wire.answer(EVERYWHERE, (SERVER, 67), xid=n, mac=n.to_bytes(6, "big"), uuid=None, yiaddr="192.0.2.50")
+    assert replies(wire) == [[1000 + n] for n in clients]
+    assert not orphans(wire)
+
+
+def test_an_icmp_error_belongs_to_the_last_request_before_it() -> None:
+    wire = Wire()
+    wire.ask(xid=1)
+    wire.ask(xid=2)
+    icmp = wire.unreachable(CLIENT, PXE)
+    wire.ask(xid=3)
+    assert [exchange.unreachable for exchange in grouped(wire)[0]] == [[], [icmp], []]
