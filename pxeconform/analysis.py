@@ -86,16 +86,21 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data with the names of `report/schema/analysis.schema.json`; ready for `json.dump`."""
-        return {
-            "schema": SCHEMA,
-            "captures": [document.capture(info) for info in self.captures],
-            "boots": [document.boot(b.id, b.capture, b.parent, b.boot, b.stall, b.diagnosis) for b in self.boots],
-            "transfers": [
-                document.transfer(t.id, t.capture, t.boot, t.transfer, t.outcome, t.diagnosis) for t in self.transfers
-            ],
-            "dhcp": [document.dhcp(message.capture, message.event) for message in self.dhcp],
-            "findings": [finding.to_dict() for finding in self.findings],
-        }
+        return {"schema": SCHEMA, **{name: list(records) for name, records in self.tables()}}
+
+    def tables(self) -> Iterator[tuple[str, Iterator[document.Record]]]:
+        """The same, one table after the other and one record at a time; `schema` is not among them."""
+        yield "captures", (document.capture(info) for info in self.captures)
+        yield (
+            "boots",
+            (document.boot(b.id, b.capture, b.parent, b.boot, b.stall, b.diagnosis) for b in self.boots),
+        )
+        yield (
+            "transfers",
+            (document.transfer(t.id, t.capture, t.boot, t.transfer, t.outcome, t.diagnosis) for t in self.transfers),
+        )
+        yield "dhcp", (document.dhcp(message.capture, message.event) for message in self.dhcp)
+        yield "findings", (finding.to_dict() for finding in self.findings)
 
 
 def analyze(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,16 +22,19 @@ def consoles(json_to: str | None) -> Console:
     return Console(stderr=json_to == STANDARD_OUTPUT)
 
 
-def write_json(document: dict[str, object], json_to: str | None) -> None:
-    """Write the document where it was asked for, if it was."""
+def write_json(document: Mapping[str, object] | Iterable[tuple[str, object]], json_to: str | None) -> None:
+    """Write the document where it was asked for, if it was: a dict, or its parts one after the other."""
     if json_to is None:
         return
-    text = json.dumps(document, indent=1) + "\n"
+    from pxeconform.report.write import json_lines
+
+    lines = json_lines(document.items() if isinstance(document, Mapping) else document)
     if json_to == STANDARD_OUTPUT:
-        sys.stdout.write(text)
+        sys.stdout.writelines(lines)
         sys.stdout.flush()
         return
     try:
-        Path(json_to).write_text(text, encoding="utf-8")
+        with Path(json_to).open("w", encoding="utf-8") as stream:
+            stream.writelines(lines)
     except OSError as error:
         raise UsageError(f"{json_to} cannot be written: {error.strerror or error}") from error

@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from pxeconform.report import words
+from pxeconform.report.excerpt import IN_FULL, IN_SUMMARY
 from pxeconform.report.safe import for_terminal
 from pxeconform.report.words import Dict
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _GLYPHS = {"good": "✔", "bad": "✘", "warn": "○", "quiet": "·"}
 _STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "quiet": "dim"}
-_SUMMARY_LIMIT = 40
 _LONGEST = 800
 _INDENT = 2
 _LABEL = 15
@@ -84,7 +84,7 @@ class _Page:
 # -- analyze ----------------------------------------------------------------------------------------------------------
 
 
-def timeline(analysis: Dict, console: Console, *, limit: int | None = 12) -> None:
+def timeline(analysis: Dict, console: Console, *, limit: int | None = IN_FULL) -> None:
     """An analysis (the contract's dict): a line for each boot, then each boot in full, those that failed first.
 
     `limit` is the number of boots shown in full; None for all.
@@ -93,10 +93,10 @@ def timeline(analysis: Dict, console: Console, *, limit: int | None = 12) -> Non
     boots = list(analysis.get("boots") or ())
     transfers = list(analysis.get("transfers") or ())
     _extent(page, analysis, boots, transfers)
-    for boot in boots[:_SUMMARY_LIMIT]:
+    for boot in boots[:IN_SUMMARY]:
         _boot_line(page, boot)
-    if len(boots) > _SUMMARY_LIMIT:
-        page.line((f"… and {words.counted(len(boots) - _SUMMARY_LIMIT, 'more boot')}", "dim"), indent=_INDENT)
+    if len(boots) > IN_SUMMARY:
+        page.line((f"… and {words.counted(len(boots) - IN_SUMMARY, 'more boot')}", "dim"), indent=_INDENT)
     shown = sorted(boots, key=lambda boot: boot.get("outcome") != "failed")[:limit]
     for boot in shown:
         boot_page(boot, transfers, console)

@@ -3,11 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 Dict = Mapping[str, Any]
+
+
+def json_lines(document: Iterable[tuple[str, object]]) -> Iterator[str]:
+    """A document's JSON piece by piece, each record of a list on a line of its own.
+
+    A list may be any iterable: its records are taken one at a time, so that a document of any size needs little memory.
+    """
+    yield "{"
+    for number, (name, value) in enumerate(document):
+        yield f"{',' if number else ''}\n{json.dumps(name)}: "
+        if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+            yield json.dumps(value)
+            continue
+        empty = True
+        for record in value:
+            yield f"{'[' if empty else ','}\n {json.dumps(record)}"
+            empty = False
+        yield "[]" if empty else "\n]"
+    yield "\n}\n"
 
 
 def write_analysis_report(analysis: Dict, folder: Path) -> list[Path]:
@@ -18,7 +37,7 @@ def write_analysis_report(analysis: Dict, folder: Path) -> list[Path]:
     from pxeconform.report.html import analysis_html
     from pxeconform.report.tables import write_analysis_tables
 
-    document = _write(folder / "analysis.json", json.dumps(analysis, indent=1) + "\n")
+    document = _write(folder / "analysis.json", "".join(json_lines(analysis.items())))
     page = _write(folder / "report.html", analysis_html(analysis))
     return [document, page, *write_analysis_tables(analysis, folder)]
 
