@@ -29,6 +29,8 @@ class Request:
     filename: bytes
     mode: str = "octet"
     options: Options = ()
+    ragged: bool = False
+    """Behind the mode stand octets that are no list of options."""
 
     def build(self) -> bytes:
         """The packet's octets."""
@@ -155,7 +157,8 @@ def _parse_request(opcode: Opcode, payload: bytes) -> Request | Malformed:
         return Malformed(opcode, "the mode has no final NUL")
     # A tail that is no list of options belongs to a request that is complete without it (RFC 1785: old servers
     # ignored all tails), so it is dropped rather than making the request malformed.
-    return Request(opcode, filename, mode.decode("latin-1").lower(), _parse_options(rest) or ())
+    options = _parse_options(rest)
+    return Request(opcode, filename, mode.decode("latin-1").lower(), options or (), options is None)
 
 
 def _parse_options(octets: bytes) -> Options | None:

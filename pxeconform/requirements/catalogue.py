@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pxeconform.requirements.model import AnyRule
 from pxeconform.requirements.pxe import boot_server, credentials
-from pxeconform.requirements.tftp import apprentice, identifiers
+from pxeconform.requirements.tftp import apprentice, identifiers, negotiation
 
-RULES: tuple[AnyRule, ...] = (*identifiers.RULES, *apprentice.RULES, *boot_server.RULES, *credentials.RULES)
+RULES: tuple[AnyRule, ...] = (
+    *identifiers.RULES,
+    *apprentice.RULES,
+    *negotiation.RULES,
+    *boot_server.RULES,
+    *credentials.RULES,
+)
 
 
 def find(requirement: str) -> AnyRule | None:

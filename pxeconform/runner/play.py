@@ -6,11 +6,12 @@ import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from pxeconform.protocol.tftp import Options
 from pxeconform.protocol.vendor_options import BootItem
 from pxeconform.registry.ports import Port
 from pxeconform.requirements.ledger import Claims, KnownFile, SocketRecord, Target
@@ -187,7 +188,7 @@ class Play:
 
     def read(self, name: str, endpoint: Endpoint | None = None, **options: object) -> Reading:
         """Ask for a file from a port of its own; `options` are those of RFC 2347."""
-        reading = Reading(endpoint or self.endpoint(), self._server, name, _texts(options), **self._waiting)
+        reading = Reading(endpoint or self.endpoint(), self._server, name, _texts(options.items()), **self._waiting)
         self._conversations.append(reading)
         return reading
 
@@ -198,9 +199,36 @@ class Play:
         return self._writing(name, endpoint, **options)
 
     def _writing(self, name: str, endpoint: Endpoint | None = None, **options: object) -> Writing:
-        writing = Writing(endpoint or self.endpoint(), self._server, name, _texts(options), **self._waiting)
+        writing = Writing(endpoint or self.endpoint(), self._server, name, _texts(options.items()), **self._waiting)
         self._conversations.append(writing)
         return writing
+
+    def question(self, name: str, *options: tuple[str, object], tail: bytes = b"") -> Reading:
+        """A read request with these options, in this order, and its first answer; the transfer goes no further."""
+        reading = self.read(name)
+        reading.options = _texts(options)
+        if reading.request(tail=tail).answer() is None:
+            self.because(f"the target did not answer a request for {name}")
+        reading.end()
+        return reading
+
+    def timer(self, name: str) -> float | None:
+        """Seconds after which the target sends the first block again that nobody acknowledges; `None` if never."""
+        reading = self.read(name)
+        first = reading.open()
+        self.withhold("ACK 1, to see when block 1 comes again")
+        seconds = reading.again(first)
+        reading.end()
+        if seconds is None:
+            self.because(f"the target sent nothing again within {self.patience:g} s (--patience)")
+        return seconds
+
+    def resend_wait(self, timer: float | None) -> float:
+        """Seconds in which something must be sent again: three times the target's timer, and a little more."""
+        wanted = 30.5 if timer is None else 3 * timer + 0.3
+        if wanted > self.patience:
+            self.because(f"{wanted:.1f} s of patience would be needed to see what is sent again (--patience)")
+        return min(self.patience, wanted)
 
     def knock(self, payload: bytes, name: str = "client") -> Conversation:
         """Send octets to the request port from a port of their own, whether or not they are a request."""
@@ -318,5 +346,5 @@ class Play:
         self.withheld.append(what)
 
 
-def _texts(options: Mapping[str, object]) -> dict[str, str]:
-    return {name: str(value) for name, value in options.items()}
+def _texts(options: Iterable[tuple[str, object]]) -> Options:
+    return tuple((name, str(value)) for name, value in options)

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from pxeconform.protocol import tftp
-from pxeconform.protocol.tftp import Ack, Data, Error, Oack, Packet
+from pxeconform.protocol.tftp import Ack, Data, Error, Oack, Options, Packet
 from pxeconform.runner.endpoint import Address, Endpoint
 from pxeconform.runner.scenario import Unplayable
 
@@ -40,6 +40,10 @@ class Conversation:
         self.refused = False
         """An ERROR ended it."""
         self.other_peers: list[Address] = []
+        self.agreed: Options = ()
+        """What the server's OACK says."""
+        self.block_size = tftp.DEFAULT_BLOCK_SIZE
+        self.window_size = 1
         self._patience, self._wait, self._noted = patience, wait, noted
 
     # -- what is sent -------------------------------------------------------------------------------------------------
@@ -77,12 +81,22 @@ class Conversation:
 
     def reply(self) -> Packet:
         """The first packet of the server. Raises `Unplayable` when nothing comes."""
-        packet = self.next(self._wait())
+        packet = self.answer()
         if packet is None:
             host, port = self.server
             closed = "is closed (ICMP unreachable)" if self.endpoint.unreachable else "did not answer a request"
             raise Unplayable(f"port {port} of {host} {closed}")
-        self._noted(time.monotonic() - self._asked)
+        return packet
+
+    def answer(self) -> Packet | None:
+        """The same, where silence is an answer too."""
+        packet = self.next(self._wait())
+        if packet is not None:
+            self._noted(time.monotonic() - self._asked)
+        if isinstance(packet, Oack):
+            self.agreed = packet.options
+            self.block_size = packet.value("blksize") or self.block_size
+            self.window_size = packet.value("windowsize") or self.window_size
         self.refused = isinstance(packet, Error)
         return packet
 
@@ -118,6 +132,12 @@ class Conversation:
                 return None
         return None
 
+    def packets(self, seconds: float) -> Iterator[Packet]:
+        """All that comes of this transfer's server within that time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and (packet := self.next(left)) is not None:
+            yield packet
+
     def again(self, packet: Packet) -> float | None:
         """Wait until the server sends a packet once more; gives the seconds that it took, `None` if it never came."""
         begin = time.monotonic()
@@ -128,19 +148,16 @@ class Conversation:
 class Reading(Conversation):
     """One read, from the request on."""
 
-    def __init__(
-        self, endpoint: Endpoint, server: Address, name: str, options: Mapping[str, str], **waiting: Any
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, server: Address, name: str, options: Options, **waiting: Any) -> None:
         super().__init__(endpoint, server, **waiting)
         self.name = name
-        self.block_size = tftp.DEFAULT_BLOCK_SIZE
-        self._options = dict(options)
+        self.options = options
 
-    def request(self, mode: str = "octet") -> Reading:
-        """Send the read request (again, if it was sent before)."""
+    def request(self, mode: str = "octet", tail: bytes = b"") -> Reading:
+        """Send the read request (again, if it was sent before); `tail` are octets behind its options."""
         from pxeconform.protocol.layers import tftp_request
 
-        self.ask(bytes(tftp_request(self.name, mode=mode, options=tuple(self._options.items()))))
+        self.ask(bytes(tftp_request(self.name, mode=mode, options=self.options)) + tail)
         return self
 
     def acknowledge(self, block: int, through: Endpoint | None = None) -> None:
@@ -149,17 +166,19 @@ class Reading(Conversation):
 
         self.send(TFTP() / TFTP_ACK(block=block & 0xFFFF), through)
 
-    def reply(self) -> Packet:
-        """The first packet of the server. Raises `Unplayable` when nothing comes."""
-        packet = super().reply()
-        if isinstance(packet, Oack):
-            self.block_size = packet.value("blksize") or self.block_size
-        return packet
-
     def block(self, number: int, timeout: float | None = None) -> Data | None:
         """Wait for a block; copies of others are let pass."""
         packet = self.until(lambda one: isinstance(one, Data) and one.block == number & 0xFFFF, timeout)
         return packet if isinstance(packet, Data) else None
+
+    def window(self, after: int) -> Data | None:
+        """Wait for the window of blocks behind one; gives the last of it, or of the file, or `None` if one is late."""
+        last: Data | None = None
+        for number in range(after + 1, after + 1 + self.window_size):
+            last = self.block(number)
+            if last is None or last.length < self.block_size:
+                break
+        return last
 
     def open(self, mode: str = "octet") -> Data:
         """Request, and get the first block. Raises `Unplayable` when the file is refused."""
@@ -207,28 +226,17 @@ class Reading(Conversation):
 class Writing(Conversation):
     """One write, from the request on."""
 
-    def __init__(
-        self, endpoint: Endpoint, server: Address, name: str, options: Mapping[str, str], **waiting: Any
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, server: Address, name: str, options: Options, **waiting: Any) -> None:
         super().__init__(endpoint, server, **waiting)
         self.name = name
-        self.block_size = tftp.DEFAULT_BLOCK_SIZE
-        self._options = dict(options)
+        self.options = options
 
     def request(self, mode: str = "octet") -> Writing:
         """Send the write request (again, if it was sent before)."""
         from pxeconform.protocol.layers import tftp_request
 
-        options = tuple(self._options.items())
-        self.ask(bytes(tftp_request(self.name, mode=mode, options=options, write=True)))
+        self.ask(bytes(tftp_request(self.name, mode=mode, options=self.options, write=True)))
         return self
-
-    def reply(self) -> Packet:
-        """The first packet of the server. Raises `Unplayable` when nothing comes."""
-        packet = super().reply()
-        if isinstance(packet, Oack):
-            self.block_size = packet.value("blksize") or self.block_size
-        return packet
 
     def open(self, mode: str = "octet") -> None:
         """Request, and be let write. Raises `Unplayable` when that is refused."""

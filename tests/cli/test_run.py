@@ -26,7 +26,9 @@ def test_json_alone_on_standard_output(pxeconform: Pxeconform, at_server: tuple[
     assert document["schema"] == "pxeconform.results/1"
     assert document == json.loads((tmp_path / "r" / "results.json").read_text())
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
-    assert {v["verdict"] for v in document["verdicts"]} == {"pass"}
+    words = {v["verdict"] for v in document["verdicts"]}
+    assert "pass" in words
+    assert not words & {"fail", "flaky", "error"}
     assert "Target 127.0.0.1" in done.stderr
 
 

@@ -67,7 +67,7 @@ def sound_config() -> ServerConfig:
     made, credentials = sample_credentials(files, (signer(), rsa))
     config = demo_config(with_credentials=False, mode="off", pool=None, files=files | made, credentials=credentials)
     # Short timers, so that what waits for them is played in seconds.
-    return with_ephemeral_ports(replace(config, tftp=TftpSettings(first_timeout=0.25, tries=4, dally=1.0)))
+    return with_ephemeral_ports(replace(config, tftp=TftpSettings(first_timeout=0.2, tries=4, dally=1.0)))
 
 
 @functools.cache

@@ -1,13 +1,9 @@
-"""Faulty servers: the reference server with exactly one fault.
-
-Each fault breaks one requirement. Where a second one must fall with it, the reason stands beside it.
-"""
+"""Faults of transfer identifiers, boot server discovery, and credentials."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from pxeconform.protocol.credentials import build_credentials
 from pxeconform.protocol.dhcp import NOWHERE
@@ -15,16 +11,15 @@ from pxeconform.registry.dhcp_options import MessageType, Option
 from pxeconform.registry.pxe_tags import PxeTag
 from pxeconform.requirements.ledger import Claims
 from pxeconform.server.bootserver import BootServer
-from pxeconform.server.config import ServerConfig
 from tests.mutants.arena import (
     BOOT_FILE,
-    Maker,
     claims_without_credentials,
     other_signer,
     signer,
     sound_claims,
     without_credentials,
 )
+from tests.mutants.fault import Fault
 from tests.mutants.servers import (
     AnswersAnybody,
     AnswersForOthers,
@@ -71,26 +66,6 @@ from tests.mutants.servers import (
     with_types,
     without_options,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault, the requirement that it breaks, and whom the judge has before it."""
-
-    name: str
-    requirement: str
-    make: Maker
-    told: str
-    """What the verdict must say of it, at least."""
-    claims: Callable[[], Claims] = sound_claims
-    config: Callable[[ServerConfig], ServerConfig] = lambda config: config
-    falls_with: Mapping[str, str] = field(default_factory=dict)
-    """Further requirements that must fail, each with the reason why this cannot be otherwise."""
-
-    @property
-    def guilty(self) -> set[str]:
-        """All requirements that must fail."""
-        return {self.requirement, *self.falls_with}
 
 
 def _no_size_claims() -> Claims:

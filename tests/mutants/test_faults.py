@@ -8,14 +8,17 @@ import pytest
 
 from pxeconform.requirements.catalogue import RULES
 from pxeconform.server.service import PxeServer
-from tests.mutants import arena
-from tests.mutants.faults import FAULTS, Fault
+from tests.mutants import arena, option_faults
+from tests.mutants.fault import Fault
+from tests.mutants.faults import FAULTS
+
+ALL_FAULTS = (*FAULTS, *option_faults.FAULTS)
 
 NO_CREDENTIALS = "PXE-21-BIS-11"
 """Silence is owed only by a server that has no credentials."""
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+@pytest.mark.parametrize("fault", ALL_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
 def test_the_fault_alone_is_convicted(fault: Fault, tmp_path: Path) -> None:
     server = fault.make(fault.config(arena.sound_config()))
     match = arena.run(tmp_path / "run", server, requirements=(fault.requirement,), claims=fault.claims())
@@ -32,11 +35,11 @@ def test_the_fault_alone_is_convicted(fault: Fault, tmp_path: Path) -> None:
 
 
 def test_every_rule_has_a_fault() -> None:
-    assert {fault.requirement for fault in FAULTS} == {rule.requirement.id for rule in RULES}
+    assert {fault.requirement for fault in ALL_FAULTS} == {rule.requirement.id for rule in RULES}
 
 
 def test_names_are_unique() -> None:
-    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert len({fault.name for fault in ALL_FAULTS}) == len(ALL_FAULTS)
 
 
 def test_the_sound_server_is_acquitted(tmp_path: Path) -> None:

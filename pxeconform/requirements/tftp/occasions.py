@@ -115,6 +115,12 @@ def can_be_compared(transfer: Transfer, view: View) -> bool:
     if transfer.last_acked > transfer.content.blocks:
         # The client acknowledged what is not in the evidence: that is a gap in the evidence, not in the transfer.
         return False
+    withheld = transfer.content.blocks > max(transfer.last_acked, 0) or (
+        transfer.acknowledged and transfer.last_acked < 0
+    )
+    if withheld:
+        # The server has been waiting for the client.
+        return False
     error, asked = transfer.error, last_asked(transfer)
     if error is None or error.sender is Sender.SERVER or port_closed(transfer, asked.time) is not None:
         return True

@@ -1,0 +1,233 @@
+"""Option negotiation as all rules about options see it: what was asked for, what was granted, what is known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, option_value
+from pxeconform.registry.tftp_codes import OPTION_RANGES, Opcode, OptionName
+from pxeconform.requirements.model import Fact, broken, kept, unclear, unsupported
+from pxeconform.requirements.tftp.occasions import describe, events_after, first_reply, port_closed
+from pxeconform.requirements.view import SECOND, View
+from pxeconform.sessions.transfers import Event, Sender, Transfer
+
+UNKNOWN = "x-"
+"""Options whose names begin so are nobody's: no server can support them."""
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiation:
+    """A request with options, and what the server said to it: its OACK, else the first packet that came back."""
+
+    transfer: Transfer
+    reply: Event | None
+
+    @property
+    def request(self) -> Event:
+        """The first copy of the request."""
+        return self.transfer.events[0]
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """The request's frame, and the reply's if there is one."""
+        return (self.request.frame,) if self.reply is None else (self.request.frame, self.reply.frame)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the options that were asked, in lower case, in their order."""
+        return tuple(name.lower() for name, _ in self.transfer.request.options)
+
+    @property
+    def oack(self) -> Oack | None:
+        """The option acknowledgment."""
+        return self.reply.packet if self.reply is not None and isinstance(self.reply.packet, Oack) else None
+
+    def asked(self, name: str) -> str | None:
+        """The value that the client asked for."""
+        return option_value(self.transfer.request.options, name)
+
+    def granted(self, name: str) -> str | None:
+        """The value that the server acknowledged."""
+        return None if self.oack is None else option_value(self.oack.options, name)
+
+    @property
+    def is_read(self) -> bool:
+        """It asks for a file."""
+        return self.transfer.request.opcode is Opcode.RRQ
+
+    @property
+    def is_legal(self) -> bool:
+        """Each option comes once, and each that is known has a value in its range."""
+        once = len(set(self.names)) == len(self.names) and not self.transfer.request.ragged
+        return once and all(in_range(name, value) for name, value in self.transfer.request.options)
+
+
+def negotiations(view: View) -> Sequence[Negotiation]:
+    """All requests with options, answered or not."""
+    return cast("Sequence[Negotiation]", view.memo(_negotiations))
+
+
+def _negotiations(view: View) -> list[Negotiation]:
+    found = []
+    for transfer in view.transfers:
+        oack = _oack_of(transfer)
+        if transfer.request.options or transfer.request.ragged or oack is not None:
+            found.append(Negotiation(transfer, oack or first_reply(transfer)))
+    return found
+
+
+def _oack_of(transfer: Transfer) -> Event | None:
+    reply = first_reply(transfer)
+    if reply is None or is_oack(reply) or not transfer.acknowledged:
+        return reply if reply is not None and is_oack(reply) else None
+    to_client = (e for e in transfer.of(Sender.SERVER) if e.destination == transfer.client)
+    return next((e for e in to_client if is_oack(e)), None)
+
+
+def is_oack(event: Event) -> bool:
+    """It has the opcode of an option acknowledgment, well formed or not."""
+    packet = event.packet
+    return isinstance(packet, Oack) or (isinstance(packet, Malformed) and packet.opcode == Opcode.OACK)
+
+
+def asking(view: View, name: str) -> Iterator[Negotiation]:
+    """Requests that ask for an option once, and that were answered."""
+    return (n for n in negotiations(view) if n.names.count(name) == 1 and n.reply is not None)
+
+
+def in_range(name: str, value: str) -> bool:
+    """A value that may be asked for; options that are not known may have any."""
+    known = OPTION_RANGES.get(cast("OptionName", name.lower()))
+    if known is None or (known.minimum is None and known.maximum is None):
+        return True
+    asked = number(value)
+    if asked is None or not value.isdigit():
+        return False
+    return (known.minimum is None or asked >= known.minimum) and (known.maximum is None or asked <= known.maximum)
+
+
+def number(value: str | None) -> int | None:
+    """A whole decimal number, with or without sign; `None` for what is none."""
+    return int(value) if value is not None and _INTEGER.fullmatch(value) else None
+
+
+def supports(view: View, server: str, name: str) -> bool:
+    """The server acknowledged the option at least once."""
+    return (server, name) in view.memo(_granted)
+
+
+def _granted(view: View) -> Sequence[tuple[str, str]]:
+    acknowledged = ((n.transfer.server, n.oack.options) for n in negotiations(view) if n.oack is not None)
+    return list({(server, name.lower()) for server, options in acknowledged for name, _ in options})
+
+
+def claimed(view: View, name: str) -> bool:
+    """The ICS says that the server has the option."""
+    return name in (view.ledger.claims.tftp_options or ())
+
+
+def not_granted(one: Negotiation, name: str, view: View) -> Fact:
+    """An option that was asked for is not in the OACK: a server may leave it out, if it does not claim to have it."""
+    packet = cast("Event", one.reply).packet
+    refused = f"refused with {describe(packet)}" if isinstance(packet, Error) else ""
+    if supports(view, one.transfer.server, name):
+        return kept(f"{name}={one.asked(name)} was {refused or 'left out'}", *one.frames)
+    if claimed(view, name) and one.is_legal:
+        return broken(f"{name} is claimed, and was {refused or 'never acknowledged'}", *one.frames)
+    return unsupported(f"{name} is not acknowledged", *one.frames)
+
+
+def is_served(view: View, transfer: Transfer) -> bool:
+    """The same file was delivered, or begun, to another request of the same kind in this trace."""
+    (served,) = cast("Sequence[set[tuple[str, Opcode, str]]]", view.memo(_served))
+    return (transfer.server, transfer.request.opcode, transfer.file) in served
+
+
+def _served(view: View) -> Sequence[set[tuple[str, Opcode, str]]]:
+    found = set()
+    for transfer in view.transfers:
+        reply = first_reply(transfer)
+        # Octet mode and no options: the plainest request there is.
+        if reply is not None and isinstance(reply.packet, Data | Ack) and _is_plain(transfer):
+            found.add((transfer.server, transfer.request.opcode, transfer.file))
+    return [found]
+
+
+def _is_plain(transfer: Transfer) -> bool:
+    request = transfer.request
+    return not request.options and not request.ragged and request.mode == "octet"
+
+
+def known_size(view: View, transfer: Transfer) -> tuple[int, str] | None:
+    """Octets of the file that a read is of, and where that is known from: the ICS, or a plain whole download."""
+    if transfer.request.mode != "octet":
+        return None
+    claims = (f for f in view.ledger.claims.files if f.name == transfer.file and f.size is not None)
+    known = next(claims, None)
+    if known is not None:
+        return cast("int", known.size), known.source
+    (derived,) = cast("Sequence[dict[tuple[str, str], tuple[int, int]]]", view.memo(_sizes))
+    found = derived.get((transfer.server, transfer.file))
+    return None if found is None else (found[0], f"derived from the download that begins in frame {found[1]}")
+
+
+def _sizes(view: View) -> Sequence[dict[tuple[str, str], tuple[int, int]]]:
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for transfer in view.transfers:
+        if transfer.direction == "read" and _is_plain(transfer) and transfer.delivered and not transfer.content.lost:
+            found.setdefault((transfer.server, transfer.file), (transfer.content.octets, transfer.request_frames[0]))
+    return [found]
+
+
+# -- what was owed ----------------------------------------------------------------------------------------------------
+
+
+def nothing_came(
+    transfer: Transfer, asked: Event, what: str, view: View, *frames: int, window: int | None = None
+) -> Fact:
+    """The server owed an answer to `asked`, and none is in the evidence."""
+    closed = port_closed(transfer, asked.time)
+    if closed is not None:
+        return broken(f"{what}: the port is closed", *frames, closed)
+    span = view.window(transfer.server) if window is None else window
+    gap = view.unwatched(transfer.client, asked.time, asked.time + span)
+    return unclear(f"{what}, but {gap}", *frames) if gap is not None else broken(what, *frames)
+
+
+def patience_of(view: View, server: str) -> int:
+    """How long (ns) to wait for something to be sent again: three times the server's own timer, 30 s if unknown."""
+    (timers,) = cast("Sequence[dict[str, int]]", view.memo(_first_timers))
+    timer = timers.get(server)
+    return 30 * SECOND if timer is None else 3 * timer + SECOND // 5
+
+
+def _first_timers(view: View) -> Sequence[dict[str, int]]:
+    """The longest time after which a server sent its first packet again, where no timeout was agreed."""
+    timers: dict[str, int] = {}
+    for transfer in view.transfers:
+        if option_value(transfer.acknowledged, "timeout") is not None:
+            continue
+        gap = first_gap(transfer)
+        if gap is not None:
+            timers[transfer.server] = max(timers.get(transfer.server, 0), gap[1].time - gap[0].time)
+    return [timers]
+
+
+def first_gap(transfer: Transfer) -> tuple[Event, Event] | None:
+    """The first reply and its first copy, with nothing of the client between."""
+    reply = first_reply(transfer)
+    if reply is None or isinstance(reply.packet, Error):
+        return None
+    for event in events_after(transfer, reply):
+        if event.sender is Sender.CLIENT:
+            return None
+        same = event.sender is Sender.SERVER and event.packet == reply.packet and event.source == reply.source
+        # Two copies at once are a doubled answer, not a timer.
+        if same and event.time - reply.time > SECOND // 20:
+            return reply, event
+    return None

@@ -1,0 +1,292 @@
+"""What makes a server faulty with options: negotiations, readings and writings, put into the reference server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from pxeconform.protocol.tftp import Ack, Error, Oack, Options, Packet, Request, parse
+from pxeconform.registry.tftp_codes import ErrorCode, Opcode
+from pxeconform.server.config import ServerConfig
+from pxeconform.server.datagrams import Address, Incoming, Outgoing
+from pxeconform.server.files import FileRefused
+from pxeconform.server.service import PxeServer
+from pxeconform.server.tftp import Agreement, ReadTransfer, TftpServer, Transfer, WriteTransfer
+from pxeconform.server.transfers import Sent
+from tests.mutants.arena import Maker
+from tests.mutants.servers import with_tftp
+
+Change = Callable[[Request, Agreement], Agreement]
+"""A request and what was agreed to what the faulty server agrees to."""
+
+
+def agreeing(change: Change, *, of: Opcode = Opcode.RRQ) -> Maker:
+    """Change what is negotiated for reads, or for writes."""
+
+    class Mutant(TftpServer):
+        def negotiate(self, request: Request, size: int) -> Agreement:
+            agreed = super().negotiate(request, size)
+            return change(request, agreed) if request.opcode is of else agreed
+
+    return with_tftp(Mutant)
+
+
+def acknowledging(change: Callable[[Options], Options]) -> Maker:
+    """Change the options in the OACK of a read alone: the transfer keeps to what a sound server agrees to."""
+    return agreeing(lambda _, agreed: replace(agreed, options=change(agreed.options)) if agreed.options else agreed)
+
+
+def granting(option: str, value: str | Callable[[str], str | None]) -> Maker:
+    """Acknowledge an option of a read, whenever it is asked for, with this value, or with what comes of what is asked;
+    `None` leaves it out. The transfer keeps to what a sound server agrees to."""
+
+    def change(request: Request, agreed: Agreement) -> Agreement:
+        asked = next((text for name, text in request.options if name.lower() == option), None)
+        if asked is None:
+            return agreed
+        granted = value if isinstance(value, str) else value(asked)
+        others = tuple((name, text) for name, text in agreed.options if name.lower() != option)
+        return replace(agreed, options=others if granted is None else (*others, (option, granted)))
+
+    return agreeing(change)
+
+
+def sending(change: Callable[[bytes], bytes]) -> Maker:
+    """Change the octets of each OACK of a read."""
+
+    class Mutant(ReadTransfer):
+        def envelope(self, packet: Sent, to: Address | None = None) -> Outgoing:
+            outgoing = super().envelope(packet, to)
+            return replace(outgoing, payload=change(outgoing.payload)) if isinstance(packet, Oack) else outgoing
+
+    return reading(Mutant)
+
+
+def reading(kind: type[ReadTransfer]) -> Maker:
+    return with_tftp(type("Mutant", (TftpServer,), {"read_transfer": kind}))
+
+
+def writing(kind: type[WriteTransfer]) -> Maker:
+    return with_tftp(type("Mutant", (TftpServer,), {"write_transfer": kind}))
+
+
+def asking(change: Callable[[Request], Request]) -> Maker:
+    """A server that understands requests otherwise than they are."""
+
+    class Mutant(TftpServer):
+        def on_request(self, request: Request, incoming: Incoming, now: float) -> list[Outgoing]:
+            return super().on_request(change(request), incoming, now)
+
+    return with_tftp(Mutant)
+
+
+def refusing(bad: Callable[[Request, bytes], bool], error: Error | None) -> Maker:
+    """Requests of that kind, known by their options or octets, get an ERROR, or nothing at all."""
+
+    class Mutant(TftpServer):
+        def on_request(self, request: Request, incoming: Incoming, now: float) -> list[Outgoing]:
+            if not bad(request, incoming.payload):
+                return super().on_request(request, incoming, now)
+            if error is None:
+                return []
+            return [Outgoing(error.build(), incoming.source, self.socket_for_errors(), incoming.local)]
+
+    return with_tftp(Mutant)
+
+
+# -- the OACK ---------------------------------------------------------------------------------------------------------
+
+
+class DataWithTheOack(ReadTransfer):
+    """DATA 1 goes out behind the OACK, without waiting."""
+
+    def first_packets(self) -> Iterable[Sent]:
+        if not self._awaits_ack_0:
+            return super().first_packets()
+        self._awaits_ack_0 = False
+        return [Oack(self.agreed.options), *self.next_window()]
+
+
+class OackAfterData(DataWithTheOack):
+    """The other way round."""
+
+    def first_packets(self) -> Iterable[Sent]:
+        return reversed(list(super().first_packets()))
+
+
+class NoDataAfterTheOack(ReadTransfer):
+    """ACK 0 is waited for, and then nothing happens."""
+
+    def on_ack(self, number: int, now: float) -> list[Outgoing]:
+        if not self._awaits_ack_0:
+            return super().on_ack(number, now)
+        self.deadline = None
+        return []
+
+
+class BeginsWithBlock2(ReadTransfer):
+    """ACK 0 is taken for an acknowledgment of the first block."""
+
+    def on_ack(self, number: int, now: float) -> list[Outgoing]:
+        if self._awaits_ack_0 and number == 0:
+            self._awaits_ack_0 = False
+            self.next_window()
+            return super().on_ack(1, now)
+        return super().on_ack(number, now)
+
+
+class IgnoresTheAgreedSize(ReadTransfer):
+    """Blocks are as long as they can be, whatever was agreed."""
+
+    def next_window(self) -> list[Sent]:
+        if self.agreed.options:
+            self.agreed = replace(self.agreed, block_size=2048)
+        return super().next_window()
+
+
+class DeafToErrors(ReadTransfer):
+    """A client's ERROR ends nothing."""
+
+    def receive(self, incoming: Incoming, now: float) -> list[Outgoing]:
+        return [] if isinstance(parse(incoming.payload), Error) else super().receive(incoming, now)
+
+
+class AnswersErrors(ReadTransfer):
+    """A client's ERROR is answered with another one."""
+
+    def receive(self, incoming: Incoming, now: float) -> list[Outgoing]:
+        awaits = self._awaits_ack_0
+        sent = super().receive(incoming, now)
+        if awaits and isinstance(parse(incoming.payload), Error):
+            return [*sent, self.envelope(Error(ErrorCode.NOT_DEFINED, b"pardon"))]
+        return sent
+
+
+class OackOnce(ReadTransfer):
+    """The OACK is never sent again."""
+
+    def pending_packets(self) -> Iterable[Sent]:
+        return [] if self._awaits_ack_0 else super().pending_packets()
+
+
+class OackThenData(ReadTransfer):
+    """What is sent again is another OACK."""
+
+    def pending_packets(self) -> Iterable[Sent]:
+        return [Oack(self.agreed.options[:1])] if self._awaits_ack_0 else super().pending_packets()
+
+
+class RepeatsBlock1(ReadTransfer):
+    """A second ACK 0 draws a second DATA 1."""
+
+    def on_duplicate_ack(self, number: int, now: float) -> list[Outgoing]:
+        return [self.envelope(packet) for packet in self.pending_packets()] if number == 0 else []
+
+
+class OackAndAck0(WriteTransfer):
+    def first_packets(self) -> Iterable[Sent]:
+        return [*super().first_packets(), Ack(0)] if self.agreed.options else super().first_packets()
+
+
+class NoAckAfterTheOack(WriteTransfer):
+    def on_packet(self, packet: Packet | None, now: float) -> list[Outgoing]:
+        return [] if self.agreed.options else super().on_packet(packet, now)
+
+
+# -- requests ---------------------------------------------------------------------------------------------------------
+
+
+def unknown(request: Request) -> bool:
+    return any(name.startswith("x-") for name, _ in request.options)
+
+
+def only_lower_case(request: Request) -> Request:
+    return replace(request, options=tuple((name, value) for name, value in request.options if name == name.lower()))
+
+
+def only_the_first(request: Request) -> Request:
+    return replace(request, options=request.options[:1])
+
+
+def up_to_the_unknown(request: Request) -> Request:
+    known: list[tuple[str, str]] = []
+    for name, value in request.options:
+        if name.startswith("x-"):
+            break
+        known.append((name, value))
+    return replace(request, options=tuple(known))
+
+
+class EchoesEverything(TftpServer):
+    """What it does not know it acknowledges as it was asked."""
+
+    def negotiate(self, request: Request, size: int) -> Agreement:
+        agreed = super().negotiate(request, size)
+        echoed = tuple(pair for pair in request.options if pair[0].startswith("x-"))
+        return replace(agreed, options=(*agreed.options, *echoed)) if agreed.options else agreed
+
+
+class EmptyOack(TftpServer):
+    """Options in the request are answered with an OACK, though there be nothing in it."""
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        transfer = super().open_transfer(request, incoming, socket)
+        if isinstance(transfer, ReadTransfer) and request.options:
+            transfer._awaits_ack_0 = True
+        return transfer
+
+
+class DoublesOptions(TftpServer):
+    """Each option of the request is acknowledged for itself."""
+
+    def negotiate(self, request: Request, size: int) -> Agreement:
+        agreed = super().negotiate(request, size)
+        values = {name.lower(): value for name, value in agreed.options}
+        each = tuple((name, values[name.lower()]) for name, _ in request.options if name.lower() in values)
+        return replace(agreed, options=each)
+
+
+class DeafAfterHalfAnOption(TftpServer):
+    """A request that ends behind the name of an option hangs the server."""
+
+    deaf = False
+
+    def on_request_port(self, incoming: Incoming, now: float) -> list[Outgoing]:
+        packet = parse(incoming.payload)
+        self.deaf |= isinstance(packet, Request) and packet.ragged
+        return [] if self.deaf else super().on_request_port(incoming, now)
+
+
+class AcknowledgesMissingFiles(TftpServer):
+    """Options are agreed to before the file is looked for."""
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        try:
+            return super().open_transfer(request, incoming, socket)
+        except FileRefused:
+            agreed = self.negotiate(request, 0)
+            if request.opcode is not Opcode.RRQ or not agreed.options:
+                raise
+            stream, _ = self.store.open(b"empty")
+            return self.read_transfer(stream, incoming.source, socket, agreed, self.config.tftp, incoming.local)
+
+
+class OtherErrorWithOptions(TftpServer):
+    """A refusal of a request with options blames the options."""
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        try:
+            return super().open_transfer(request, incoming, socket)
+        except FileRefused as refused:
+            if not request.options:
+                raise
+            raise FileRefused(ErrorCode.OPTION_NEGOTIATION_FAILED, "options") from refused
+
+
+def silently(agreed: Agreement) -> Agreement:
+    """The options are honoured, and not acknowledged."""
+    return replace(agreed, options=())
+
+
+def plain(config: ServerConfig) -> PxeServer:
+    return PxeServer(config)
