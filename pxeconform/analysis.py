@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pxeconform import document
 from pxeconform.capture.copies import marked
@@ -104,18 +104,23 @@ class Analysis:
 
 
 def analyze(
-    captures: Sequence[str | Path] | str | Path, *, client: str | None = None, hash_contents: bool = False
+    captures: Sequence[str | Path] | str | Path,
+    *,
+    client: str | None = None,
+    hash_contents: bool = False,
+    engine: Literal["native", "tshark"] = "native",
 ) -> Analysis:
     """Reconstruct and diagnose what captures (pcap, pcapng; `-` is standard input) show.
 
     `client` keeps the boots, transfers and DHCP messages of one MAC address. `hash_contents` adds the SHA-256 of every
-    file that came whole. Raises `CaptureError` with one sentence for what cannot be read.
+    file that came whole. `engine` names who decodes the packets: this package, or tshark as a second opinion (slower,
+    and a program that must be there: `TsharkError`). Raises `CaptureError` with one sentence for what cannot be read.
     """
     wanted = _mac(client) if client is not None else None
     paths = [captures] if isinstance(captures, str | Path) else list(captures)
     found = Analysis((), (), (), ())
     for path in paths:
-        found = _add(found, _one(str(path), wanted, hash_contents, len(found.boots), len(found.transfers)))
+        found = _add(found, _one(str(path), wanted, hash_contents, engine, len(found.boots), len(found.transfers)))
     return found
 
 
@@ -137,9 +142,24 @@ def _mac(text: str) -> str:
     return bytes.fromhex(digits).hex(":")
 
 
-def _one(path: str, client: str | None, hash_contents: bool, boots_before: int, transfers_before: int) -> Analysis:
+def _reader(engine: Literal["native", "tshark"]) -> Callable[[str, CaptureInfo], Iterator[Datagram]]:
+    if engine == "native":
+        return read
+    from pxeconform.sessions import second_opinion
+
+    return second_opinion.read
+
+
+def _one(
+    path: str,
+    client: str | None,
+    hash_contents: bool,
+    engine: Literal["native", "tshark"],
+    boots_before: int,
+    transfers_before: int,
+) -> Analysis:
     info = CaptureInfo(path)
-    sessions = follow(marked(_by_time(read(path, info)), info), hash_contents=hash_contents)
+    sessions = follow(marked(_by_time(_reader(engine)(path, info)), info), hash_contents=hash_contents)
     end = info.last_time or 0
     everything = find_boots(sessions, end)
     names = {boot.number: f"boot-{boots_before + boot.number}" for boot in everything}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pxeconform.cli.output import consoles, write_json
 
@@ -24,6 +24,7 @@ def analyze_command(
     *,
     client: str | None,
     hash_contents: bool,
+    engine: Literal["native", "tshark"] = "native",
     strict: bool,
     report: bool,
     out: Path | None,
@@ -35,7 +36,7 @@ def analyze_command(
 
     console = consoles(json_to)
     with _rarely_collected():
-        analysis = analyze(captures, client=client, hash_contents=hash_contents)
+        analysis = analyze(captures, client=client, hash_contents=hash_contents, engine=engine)
     if report:
         document = analysis.to_dict()
         write_json(document, json_to)

@@ -8,7 +8,7 @@ import typer
 
 from pxeconform.cli import options
 from pxeconform.cli.errors import sentences
-from pxeconform.cli.options import LevelName
+from pxeconform.cli.options import EngineName, LevelName
 
 app = typer.Typer(
     help="Certify network boot servers, and find out from a capture why a boot failed.",
@@ -94,6 +94,7 @@ def analyze(
     captures: options.Captures,
     client: options.Client = None,
     hash_contents: options.Hash = False,
+    engine: options.Engine = EngineName.NATIVE,
     strict: options.Strict = False,
     no_report: options.NoReport = False,
     out: options.Out = None,
@@ -106,11 +107,21 @@ def analyze(
         captures,
         client=client,
         hash_contents=hash_contents,
+        engine="tshark" if engine is EngineName.TSHARK else "native",
         strict=strict,
         report=out is not None or not no_report,
         out=out,
         json_to=json_to,
     )
+
+
+@app.command()
+@sentences
+def dissect(capture: options.Capture, frame: options.Frame) -> int:
+    """One frame of a capture decoded by name, and tshark's full dissection of it below."""
+    from pxeconform.cli.dissecting import dissect_command
+
+    return dissect_command(capture, frame)
 
 
 @app.command()

@@ -75,4 +75,4 @@ _USAGE_ERRORS = frozenset(
         "TargetError",
     }
 )
-_LACKS = frozenset({"PreconditionError"})
+_LACKS = frozenset({"PreconditionError", "TsharkError"})

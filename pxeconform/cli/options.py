@@ -17,6 +17,13 @@ class LevelName(StrEnum):
     MAY = "may"
 
 
+class EngineName(StrEnum):
+    """Who decodes captures."""
+
+    NATIVE = "native"
+    TSHARK = "tshark"
+
+
 _PORT = {"min": 1, "max": 65535}
 _PORT_OR_ANY = {"min": 0, "max": 65535}
 
@@ -70,6 +77,9 @@ Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...", help="Captu
 Client = Annotated[str | None, typer.Option("--client", metavar="MAC", help="Only this client's boots.")]
 Hash = Annotated[bool, typer.Option("--hash", help="Hash the contents of every transfer.")]
 Strict = Annotated[bool, typer.Option("--strict", help="End with 1 when a boot failed.")]
+Engine = Annotated[EngineName, typer.Option("--engine", help="Who decodes: ourselves, or tshark (a second opinion).")]
+Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help="A capture.")]
+Frame = Annotated[int, typer.Argument(metavar="FRAME", min=1, help="Number of a frame, counted from 1.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a run.")]
 
 # What is served

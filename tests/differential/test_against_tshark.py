@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
-from tshark_frames import dhcp_of_ours, dhcp_of_tshark, fields, tftp_of_ours, tftp_of_tshark, transfers
+from tshark_frames import of_ours, of_tshark, transfers
 
+from pxeconform.capture import tshark
 from pxeconform.capture.datagrams import CaptureInfo, Kind
 from pxeconform.capture.read import read
 
@@ -29,21 +30,20 @@ def test_there_are_captures_and_each_is_described() -> None:
 
 @each_capture
 def test_dhcp_messages(capture: Path) -> None:
-    ours = dhcp_of_ours(capture)
-    assert ours
-    assert ours == dhcp_of_tshark(capture)
+    assert of_ours(capture)[0]
+    assert of_ours(capture)[0] == of_tshark(capture)[0]
 
 
 @each_capture
 def test_tftp_packets(capture: Path) -> None:
-    assert tftp_of_ours(capture) == tftp_of_tshark(capture)
+    assert of_ours(capture)[1] == of_tshark(capture)[1]
 
 
 @each_capture
 def test_frames_times_and_arp(capture: Path) -> None:
     info = CaptureInfo(str(capture))
     datagrams = {datagram.frame: datagram for datagram in read(capture, info)}
-    rows = list(fields(capture, "frame", ["frame.number", "frame.time_epoch", "udp.srcport", "arp.opcode"]))
+    rows = list(tshark.rows(capture, ["frame.number", "frame.time_epoch", "udp.srcport", "arp.opcode"]))
     assert (info.packets, info.warnings, info.complete) == (len(rows), [], True)
     for row in rows:
         datagram = datagrams.get(int(row["frame.number"][0]))
@@ -59,8 +59,8 @@ def test_truth_files(capture: Path) -> None:
     text = capture.with_suffix(".truth.json").read_text()
     truth = json.loads(text)
     assert truth["capture"] == capture.name
-    assert truth["transfers"] == transfers(tftp_of_tshark(capture))
-    messages = dhcp_of_tshark(capture)
+    assert truth["transfers"] == transfers(of_tshark(capture)[1])
+    messages = of_tshark(capture)[0]
     first = messages[0]
     assert first.chaddr == truth["client"]["mac"]
     assert int(first.named[93], 16) == truth["client"]["arch"]

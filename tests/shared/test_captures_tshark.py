@@ -19,7 +19,7 @@ from pxeconform.protocol import dhcp
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "differential"))
 
-from tshark_frames import dhcp_of_ours, dhcp_of_tshark, tftp_of_ours, tftp_of_tshark
+from tshark_frames import of_ours, of_tshark
 
 pytestmark = pytest.mark.shared
 
@@ -47,7 +47,7 @@ TUNNELLED = {"91-vxlan-encapsulated.pcap", "92-erspan2-encapsulated.pcap"}
 
 @pytest.mark.parametrize("name", CAPTURES)
 def test_dhcp_messages_equal_those_of_tshark(name: str) -> None:
-    ours, theirs = dhcp_of_ours(LAB / name), dhcp_of_tshark(LAB / name)
+    ours, theirs = of_ours(LAB / name)[0], of_tshark(LAB / name)[0]
     if name in SNAPPED:
         known = {frame.frame for frame in theirs}
         assert {frame.frame for frame in ours} > known
@@ -61,7 +61,7 @@ def test_dhcp_messages_equal_those_of_tshark(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in CAPTURES if name not in SNAPPED])
 def test_tftp_packets_equal_those_of_tshark(name: str) -> None:
-    ours, theirs = tftp_of_ours(LAB / name), tftp_of_tshark(LAB / name)
+    ours, theirs = of_ours(LAB / name)[1], of_tshark(LAB / name)[1]
     if name in TUNNELLED:
         assert theirs
         assert ours in ([], theirs)
@@ -71,7 +71,7 @@ def test_tftp_packets_equal_those_of_tshark(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMED)
 def test_the_named_captures_hold_what_network_boot_turns_on(name: str) -> None:
-    frames = dhcp_of_ours(LAB / name)
+    frames = of_ours(LAB / name)[0]
     requests = [frame for frame in frames if frame.receiver[1] == 67]
     assert requests
     for frame in requests:

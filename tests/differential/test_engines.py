@@ -1,0 +1,97 @@
+"""Both engines derive the same datagrams, sessions and documents; and what is said where tshark is not."""
+
+from __future__ import annotations
+
+import lzma
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pxeconform.analysis import analyze
+from pxeconform.capture import tshark
+from pxeconform.capture.datagrams import CaptureError, CaptureInfo
+from pxeconform.capture.read import read
+from pxeconform.sessions import second_opinion
+
+FOLDER = Path(__file__).resolve().parents[2] / "captures"
+CAPTURES = sorted(path for path in FOLDER.iterdir() if path.suffix in (".pcap", ".pcapng"))
+SAMPLE = FOLDER / "bios-proxy-menu-4011-boots.pcapng"
+each_capture = pytest.mark.parametrize("capture", CAPTURES, ids=[path.name for path in CAPTURES])
+
+
+@each_capture
+def test_datagrams(capture: Path) -> None:
+    theirs, ours = CaptureInfo(str(capture)), CaptureInfo(str(capture))
+    assert list(second_opinion.read(capture, theirs)) == list(read(capture, ours))
+    assert theirs == ours
+    assert theirs.warnings == []
+
+
+@each_capture
+def test_documents(capture: Path) -> None:
+    assert analyze(capture, engine="tshark").to_dict() == analyze(capture).to_dict()
+
+
+def test_packed(tmp_path: Path) -> None:
+    """tshark itself cannot unpack every kind."""
+    packed = tmp_path / "capture"
+    packed.write_bytes(lzma.compress(SAMPLE.read_bytes()))
+    assert list(tshark.read(packed)) == list(read(SAMPLE))
+
+
+def test_cut_in_the_last_record(tmp_path: Path) -> None:
+    cut, info = tmp_path / "cut.pcapng", CaptureInfo("cut")
+    cut.write_bytes(SAMPLE.read_bytes()[:-30])
+    assert list(tshark.read(cut, info)) == list(read(cut))
+    assert not info.complete
+    assert "cut short" in info.warnings[0]
+    assert str(tmp_path / "cut.pcapng") in info.warnings[0]
+
+
+def test_no_capture(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    path.write_bytes(b"GET / HTTP/1.0\r\n\r\n")
+    with pytest.raises(CaptureError, match="tshark cannot read it"):
+        list(tshark.read(path))
+
+
+def test_a_difference_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If our codec misread every class identifier, the second opinion would name the frames."""
+    honest = second_opinion.dhcp.parse
+
+    def misread(payload: bytes, length: int | None = None) -> Any:
+        message = honest(payload, length)
+        return message.with_options((60, b"Toaster")) if message is not None and 60 in message else message
+
+    monkeypatch.setattr(second_opinion.dhcp, "parse", misread)
+    info = CaptureInfo("x")
+    list(second_opinion.read(SAMPLE, info))
+    assert "frame 2: tshark reads the DHCP message otherwise than we do (options)" in info.warnings
+
+
+def test_reading_may_stop_early() -> None:
+    """Whoever wants no more ends the program that would go on."""
+    datagrams = tshark.read(SAMPLE)
+    next(datagrams)
+    datagrams.close()  # type: ignore[attr-defined]
+
+
+class TestWithoutTshark:
+    """No program of that name on the path."""
+
+    @pytest.mark.parametrize(
+        "arguments", [("analyze", "--engine", "tshark", "--no-report"), ("dissect",)], ids=["analyze", "dissect"]
+    )
+    def test_one_sentence(self, arguments: tuple[str, ...], tmp_path: Path) -> None:
+        command = [sys.executable, "-m", "pxeconform", arguments[0], str(SAMPLE), *arguments[1:]]
+        command += ["2"] if arguments[0] == "dissect" else []
+        done = subprocess.run(
+            command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 3, done
+        assert [line for line in done.stderr.splitlines() if "tshark was not found" in line] == done.stderr.splitlines()
+        # What we can say without it is said.
+        assert ("DHCP DISCOVER" in done.stdout) == (arguments[0] == "dissect")
