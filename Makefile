@@ -23,8 +23,9 @@ check: .venv/.tests
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
 
-bench: .venv/.tests
-	$(PY) -m tests.bench.decode
+# Minutes and 10 GB of disk; QUICK=1 for small captures, PARTS="storm small" for some of it, FOLDER=DIR for where.
+bench: .venv/.bench
+	$(PY) -m tests.bench $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(PARTS)
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist
@@ -34,3 +35,6 @@ clean:
 
 .venv/.tests: pyproject.toml constraints.txt scripts/setup
 	sh scripts/setup test
+
+.venv/.bench: .venv/.tests
+	sh scripts/setup bench

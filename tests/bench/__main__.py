@@ -1,0 +1,94 @@
+"""How fast captures are read, beside others, in one run: `make bench`, or `make bench QUICK=1` while developing.
+
+Whole processes in turns, warm page cache, medians. Absolute times say little on a shared machine, ratios do. Goals that
+are missed are told; only wrong results make the run fail.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.bench import machine, page
+from tests.bench.parts import PARTS, Bench
+from tests.bench.processes import BenchError, run
+
+
+def main() -> int:
+    """The command line; 1 when a result was wrong, 2 when the benchmark could not be run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Benchmarks of reading captures.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of: {', '.join(PARTS)}")
+    parser.add_argument("--quick", action="store_true", help="captures of a hundredth of the size, two rounds")
+    parser.add_argument("--folder", type=Path, help="where captures are made and deleted (9 GB at most)")
+    parser.add_argument("--out", type=Path, default=Path("reports/bench"), help="where JSON, tables and chart go")
+    parser.add_argument("--lock", type=Path, help="a file that is locked while a part runs")
+    wanted = parser.parse_args()
+    if unknown := set(wanted.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    wanted.out.mkdir(parents=True, exist_ok=True)
+    written = wanted.out / "bench.json"
+    results = _earlier(written, quick=wanted.quick) if wanted.parts else {}
+    parts = results.get("parts", {})
+    with tempfile.TemporaryDirectory(prefix="pxeconform-bench-", dir=wanted.folder) as folder:
+        for name in wanted.parts or PARTS:
+            try:
+                with _locked(wanted.lock):
+                    parts[name] = PARTS[name](Bench(Path(folder), quick=wanted.quick)).to_dict()
+            except BenchError as error:
+                print(f"bench: {name}: {error}", file=sys.stderr)
+                return 2
+            print(f"{name}: done", file=sys.stderr, flush=True)
+    results = {
+        "schema": "pxeconform.bench/1",
+        "quick": wanted.quick,
+        "when": f"{datetime.now(UTC):%Y-%m-%d}",
+        "command": "make bench QUICK=1" if wanted.quick else "make bench",
+        "machine": machine.description(),
+        "parts": {name: parts[name] for name in PARTS if name in parts},
+    }
+    return _report(results, written)
+
+
+def _earlier(path: Path, *, quick: bool) -> dict[str, Any]:
+    """Results of the parts that are not run now, if they are of the same kind."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if found.get("quick") is quick else {}
+
+
+@contextmanager
+def _locked(path: Path | None) -> Iterator[None]:
+    if path is None:
+        yield
+        return
+    with path.open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _report(results: dict[str, Any], written: Path) -> int:
+    written.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    written.with_suffix(".md").write_text(page.markdown(results), encoding="utf-8")
+    run([sys.executable, "-m", "tests.bench.chart", written, written.with_suffix(".svg")])
+    print(page.plain(page.times(results)), end="\n\n")
+    print(page.plain(page.goals(results)))
+    if results["quick"]:
+        print("These captures are small: the goals are for a hundred times their size.")
+    wrong = [sentence for part in results["parts"].values() for sentence in part["wrong"]]
+    print("".join(f"WRONG: {sentence}\n" for sentence in wrong) or "Every result was right.")
+    print(f"Written: {written}, and .md and .svg beside it")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
