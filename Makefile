@@ -25,6 +25,7 @@ check: .venv/.tests
 
 # Minutes and 10 GB of disk; QUICK=1 for small captures, PARTS="storm small" for some of it, FOLDER=DIR for where.
 bench: .venv/.bench
+	$(PY) -m compileall -q pxeconform
 	$(PY) -m tests.bench $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(PARTS)
 
 clean:
