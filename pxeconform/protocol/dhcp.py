@@ -11,6 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import lru_cache
 from uuid import UUID
 
 from pxeconform.protocol import vendor_options
@@ -24,6 +25,12 @@ _FIXED = struct.Struct("!BBBBIHH4s4s4s4s16s")
 _FILE_END = _FIXED.size + 64 + 128
 _SHORTEST = 300
 """RFC 1542 section 2.1: some BOOTP clients and relays drop what is shorter."""
+
+_PAD, _END = int(Option.PAD), int(Option.END)
+_MOST_SHARED = 4096
+"""Equal options and addresses that are kept once."""
+
+_address = lru_cache(_MOST_SHARED)(socket.inet_ntoa)
 
 
 class Place(Enum):
@@ -232,10 +239,10 @@ def parse(payload: bytes, length: int | None = None) -> Message | None:
         hops=hops,
         secs=secs,
         flags=flags,
-        ciaddr=socket.inet_ntoa(ciaddr),
-        yiaddr=socket.inet_ntoa(yiaddr),
-        siaddr=socket.inet_ntoa(siaddr),
-        giaddr=socket.inet_ntoa(giaddr),
+        ciaddr=_address(ciaddr),
+        yiaddr=_address(yiaddr),
+        siaddr=_address(siaddr),
+        giaddr=_address(giaddr),
         chaddr=chaddr,
         sname=sname.rstrip(b"\0"),
         file=file.rstrip(b"\0"),
@@ -253,17 +260,23 @@ def _parse_options(octets: bytes, place: Place, found: list[RawOption], problems
     while at < len(octets):
         code = octets[at]
         at += 1
-        if code == Option.PAD:
+        if code == _PAD:
             continue
-        if code == Option.END:
+        if code == _END:
             return True
         if at >= len(octets) or at + 1 + octets[at] > len(octets):
             problems.append(f"option {code} in {place.value} runs past the end of the field")
             return False
         length = octets[at]
-        found.append(RawOption(code, octets[at + 1 : at + 1 + length], place))
+        found.append(_option(code, octets[at + 1 : at + 1 + length], place))
         at += 1 + length
     return False
+
+
+@lru_cache(_MOST_SHARED)
+def _option(code: int, value: bytes, place: Place) -> RawOption:
+    """One object for equal options: those of a fleet's messages are, but for a few."""
+    return RawOption(code, value, place)
 
 
 def _build_options(found: Iterable[RawOption]) -> bytes:
