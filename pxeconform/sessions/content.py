@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pxeconform.protocol.tftp import DEFAULT_BLOCK_SIZE, LAST_BLOCK_NUMBER, Data
 
-HEAD = 65536
-"""Octets kept of every file: enough to tell its format."""
+HEAD = 8192
+"""Octets kept of every file: enough to tell its format, and for credentials."""
 
 _MOST_PENDING = 128
 """Blocks that may wait for an earlier one; beyond it the gap counts as lost."""
@@ -35,7 +36,7 @@ class Content:
     """Blocks that were given up: later ones came, these never did."""
     zero_acknowledged: bool = False
     """Block 0 was acknowledged after 65535, whether or not the capture has it."""
-    head: bytearray = field(default_factory=bytearray)
+    head: bytearray | bytes = field(default_factory=bytearray)
     _pending: dict[int, Data] = field(default_factory=dict)
     _lap: int = LAST_BLOCK_NUMBER + 1
     """Block numbers until they begin again."""
@@ -90,6 +91,8 @@ class Content:
         # Octets after a cut packet would stand at the wrong place.
         if len(self.head) < self.keep and len(self.head) == self.octets - packet.length:
             self.head += packet.data[: self.keep - len(self.head)]
+            if len(self.head) == self.keep or packet.length < self.block_size:
+                self.head = _once(bytes(self.head)) if len(self.head) <= HEAD else self.head
         if packet.length < self.block_size:
             self.last_block = self.blocks
 
@@ -103,3 +106,9 @@ class Content:
             if packet.length < self.block_size:
                 self.last_block = self.highest
         self.blocks = self.highest
+
+
+@lru_cache(256)
+def _once(head: bytes) -> bytes:
+    """One object for equal beginnings: a thousand clients fetch the same few files."""
+    return head
