@@ -246,6 +246,6 @@ def _transfer(
 def _fetch_outcome(fetch: Fetch, end: int) -> Outcome:
     if fetch.complete:
         return Outcome.PROBE if fetch.method == "HEAD" else Outcome.COMPLETE
-    if fetch.status is not None and fetch.status >= 400:
+    if fetch.refused or (fetch.status is not None and fetch.status >= 400):
         return Outcome.REFUSED
     return Outcome.STALLED if end - fetch.ended >= 5_000_000_000 else Outcome.INCOMPLETE_CAPTURE

@@ -16,8 +16,9 @@ from pxeconform.sessions.attempts import SECOND, Role
 from pxeconform.sessions.boots import Boot, BootOutcome
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.firmware import Firmware
+from pxeconform.sessions.http import ENCRYPTED
 from pxeconform.sessions.offers import Lead, Offer, OfferKind, defects, lead_of, next_server
-from pxeconform.sessions.steps import Status
+from pxeconform.sessions.steps import Status, http_trouble
 
 _IPXE_SECS_OF_LATER_TRY = 8
 _SECS_OF_LATER_TRY = 4
@@ -251,11 +252,17 @@ def credentials(case: BootCase) -> Symptom | None:
 
 def http(case: BootCase) -> Symptom | None:
     """The HTTP server gave no boot file."""
-    fetch = case.boot.evidence.fetch
-    if not case.failed_at(STEP_DOWNLOAD) or fetch is None or case.boot.evidence.download is not None:
+    found = case.boot.evidence
+    fetch = found.fetch
+    if not case.failed_at(STEP_DOWNLOAD) or found.download is not None or arp(case) is not None:
         return None
-    said = f"status {fetch.status}" if fetch.status is not None else "no answer"
-    return Symptom(f"{fetch.method} {fetch.path} brings {said}", case.boot.step(STEP_DOWNLOAD).frames)
+    if fetch is None:
+        if found.url is None:
+            return None
+        text = f"the client asks for nothing at {found.url}: it may not find the server's address (DNS)"
+        return Symptom(text, case.frames(Role.ACK), "possible")
+    frames = (*case.boot.step(STEP_DOWNLOAD).frames, *fetch.frames)
+    return Symptom(http_trouble(fetch), frames, "likely" if fetch.method == ENCRYPTED else "certain")
 
 
 def incomplete(case: BootCase) -> Symptom | None:

@@ -23,7 +23,7 @@ from pxeconform.sessions.firmware import (
 )
 from pxeconform.sessions.http import Fetch, find_fetches
 from pxeconform.sessions.neighbours import Neighbours, Unanswered, neighbours
-from pxeconform.sessions.offers import Lead, Offer, OfferKind, lead_of, next_server, read_offer, text
+from pxeconform.sessions.offers import Lead, Offer, OfferKind, host_of, lead_of, next_server, read_offer, text
 from pxeconform.sessions.sessions import Sessions
 from pxeconform.sessions.transfers import Outcome, Transfer
 
@@ -157,6 +157,16 @@ class Evidence:
         return next(iter(complete or real[-1:] or self.downloads[-1:]), None)
 
     @property
+    def url(self) -> str | None:
+        """The boot file as an HTTP or HTTPS address."""
+        name = text(self.file_source.message.boot_file) if self.file_source is not None else ""
+        return name if name.lower().startswith(("http://", "https://")) else None
+
+    def leads_to(self, fetch: Fetch) -> bool:
+        """A connection without a readable request goes where the boot file is."""
+        return self.url is not None and host_of(self.url) in ("", fetch.server)
+
+    @property
     def fetch(self) -> Fetch | None:
         """The same for HTTP."""
         complete = [f for f in self.fetches if f.complete and f.method == "GET"]
@@ -203,7 +213,7 @@ def gather(attempt: Attempt, trace: Trace, capture_end: int) -> Evidence:
     found.fetches = tuple(
         fetch
         for fetch in trace.fetches.get(found.client_ip or "", ())
-        if attempt.started <= fetch.started <= found.until
+        if attempt.started <= fetch.started <= found.until and (fetch.is_request or found.leads_to(fetch))
     )
     return found
 

@@ -23,6 +23,7 @@ from pxeconform.sessions.evidence import (
     not_started,
     refused_options,
 )
+from pxeconform.sessions.http import CONNECT, ENCRYPTED, Fetch
 from pxeconform.sessions.nbp import Nbp
 from pxeconform.sessions.neighbours import Unanswered
 from pxeconform.sessions.offers import Lead, OfferKind, text
@@ -273,9 +274,35 @@ def _http_download(found: Evidence) -> _Found:
     detail = {"server": fetch.server, "file": fetch.path, "bytes": fetch.octets, "http_status": fetch.status}
     if fetch.complete and fetch.method == "GET":
         return _Found(Status.DONE, marks, detail)
-    bad = fetch.status is not None and fetch.status >= 400
+    bad = fetch.refused or (fetch.status is not None and fetch.status >= 400)
     late = found.capture_end - fetch.ended >= 5 * SECOND or found.abandoned is not None
+    if fetch.method == ENCRYPTED and not fetch.refused:
+        # What comes within TLS nobody can tell; a program that speaks afterwards came whole.
+        ran = found.abandoned is not None and not found.abandoned.same_program
+        gave_up = found.abandoned is not None and found.abandoned.same_program
+        detail["reason"] = "the download is encrypted"
+        return _Found(Status.DONE if ran else Status.FAILED if gave_up else Status.NOT_CAPTURED, marks, detail)
+    if bad or late:
+        detail["reason"] = http_trouble(fetch)
     return _Found(Status.FAILED if bad or late else Status.NOT_CAPTURED, marks, detail)
+
+
+def http_trouble(fetch: Fetch) -> str:
+    """What went wrong with an HTTP request, in words."""
+    where = f"{fetch.server} port {fetch.server_port}"
+    if fetch.method == CONNECT:
+        return f"{where} {'refuses' if fetch.refused else 'does not answer'} the connection"
+    if fetch.method == ENCRYPTED:
+        return f"the encrypted connection to {where} brought no program that started"
+    if fetch.status is None:
+        return (
+            f"{where} {'resets the connection of' if fetch.refused else 'does not answer'} {fetch.method} {fetch.path}"
+        )
+    if 200 <= fetch.status < 300 and fetch.method == "HEAD":
+        return f"the answer to HEAD {fetch.path} (status {fetch.status}) is not followed by a GET"
+    if 200 <= fetch.status < 300:
+        return f"{fetch.octets} of {fetch.length} octets of {fetch.path} came"
+    return f"{where} answers {fetch.method} {fetch.path} with status {fetch.status}"
 
 
 def _no_download(found: Evidence) -> _Found:
@@ -293,7 +320,8 @@ def _no_download(found: Evidence) -> _Found:
         return _Found(Status.FAILED, _arp_marks(nobody), _arp_detail(nobody))
     last = max(event.time for event in (*acks, *bootp))
     if found.silent((last,), ASKING):
-        return _Found(Status.FAILED, (), {"reason": "the client never requested the file"})
+        reason = "the client never requested the file"
+        return _Found(Status.FAILED, (), {"reason": reason})
     return _Found(None)
 
 
