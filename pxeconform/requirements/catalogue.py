@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from pxeconform.requirements.model import AnyRule
 from pxeconform.requirements.pxe import boot_server, credentials
-from pxeconform.requirements.tftp import apprentice, identifiers, negotiation
+from pxeconform.requirements.tftp import apprentice, blocks, identifiers, negotiation, requests, retransmission
 
-RULES: tuple[AnyRule, ...] = (
-    *identifiers.RULES,
-    *apprentice.RULES,
-    *negotiation.RULES,
-    *boot_server.RULES,
-    *credentials.RULES,
+_AREAS = (
+    identifiers,
+    requests,
+    blocks,
+    retransmission,
+    apprentice,
+    negotiation,
+    boot_server,
+    credentials,
 )
+"""An area is a module: its requirements stand in one part of a document, and its scenarios in the file of that name."""
+
+RULES: tuple[AnyRule, ...] = tuple(rule for area in _AREAS for rule in area.RULES)
 
 
 def find(requirement: str) -> AnyRule | None:

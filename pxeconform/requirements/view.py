@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 from pxeconform.capture.datagrams import Datagram
 from pxeconform.protocol.tftp import Data
@@ -17,6 +18,7 @@ from pxeconform.sessions.sessions import Sessions, follow
 from pxeconform.sessions.transfers import Sender, Transfer
 
 Endpoint = tuple[str, int]
+T = TypeVar("T")
 
 SECOND = 1_000_000_000
 _SHORTEST_WINDOW = SECOND // 5
@@ -118,6 +120,11 @@ class View:
             return "the capture ends before the window does"
         return "nothing proves that what was captured also arrived"
 
+    def listened(self, endpoint: Endpoint, since: int, until: int) -> bool:
+        """Whether a socket of the tester was open there all the time, whatever it may have missed."""
+        records = (s for s in self.ledger.sockets if (s.address, s.port) == endpoint)
+        return any(s.opened <= since and until <= s.closed for s in records)
+
     def window(self, server: str) -> int:
         """How long silence of a server must last to be silence (ns): five times its slowest first answer."""
         slowest = self.slowest_answer(server)
@@ -203,7 +210,7 @@ class View:
                 )
         return found
 
-    def memo(self, key: Callable[[View], Sequence[object]]) -> Sequence[object]:
+    def memo(self, key: Callable[[View], T]) -> T:
         """The result of an antecedent that several rules share, computed once."""
         if key not in self._cache:
             self._cache[key] = key(self)

@@ -278,6 +278,7 @@ class Play:
             "patience": self._setting.patience,
             "wait": lambda: self.answer_wait,
             "noted": self.facts.note_answer,
+            "because": self.because,
         }
 
     def fetch(self, name: bytes) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +90,9 @@ def load(folder: Path | None = None) -> tuple[Scenario, ...]:
             found += scenarios_in(path, path.relative_to(folder).parts[0].removesuffix(".py"))
     if not found:
         raise SuiteError(f"{folder} holds no scenarios")
+    names = Counter(scenario.id for scenario in found)
+    if doubled := [name for name, count in names.items() if count > 1]:
+        raise SuiteError(f"{folder} has two scenarios {doubled[0]}: their evidence could not be told apart")
     return tuple(found)
 
 

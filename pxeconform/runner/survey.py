@@ -22,8 +22,7 @@ def survey(play: Play) -> None:
 
 
 def _tftp(play: Play) -> None:
-    name = f"pxeconform-survey-{play.random.getrandbits(32):08x}"
-    reading = play.read(name)
+    reading = play.read(play.missing_name())
     try:
         reading.request().reply()
     except Unplayable as silence:

@@ -18,6 +18,8 @@ from pxeconform.runner.scenario import Unplayable
 _MOST_BLOCKS = 200_000
 _LONGEST_TIMER = 20.0
 """Seconds in which a server that waits for an acknowledgment sends again, whatever its timer."""
+_MOST_COPIES = 30
+_SHORTEST_SILENCE = 0.2
 
 
 class Conversation:
@@ -31,6 +33,7 @@ class Conversation:
         patience: float,
         wait: Callable[[], float],
         noted: Callable[[float], None],
+        because: Callable[[str], None],
     ) -> None:
         self.endpoint = endpoint
         self.server = server
@@ -40,11 +43,13 @@ class Conversation:
         self.refused = False
         """An ERROR ended it."""
         self.other_peers: list[Address] = []
+        self._arrived = 0
+        """When the peer's last packet came (ns)."""
         self.agreed: Options = ()
         """What the server's OACK says."""
         self.block_size = tftp.DEFAULT_BLOCK_SIZE
         self.window_size = 1
-        self._patience, self._wait, self._noted = patience, wait, noted
+        self._patience, self._wait, self._noted, self._because = patience, wait, noted, because
 
     # -- what is sent -------------------------------------------------------------------------------------------------
 
@@ -83,21 +88,25 @@ class Conversation:
         """The first packet of the server. Raises `Unplayable` when nothing comes."""
         packet = self.answer()
         if packet is None:
-            host, port = self.server
-            closed = "is closed (ICMP unreachable)" if self.endpoint.unreachable else "did not answer a request"
-            raise Unplayable(f"port {port} of {host} {closed}")
+            raise Unplayable(self._silence())
         return packet
+
+    def _silence(self) -> str:
+        host, port = self.server
+        closed = "is closed (ICMP unreachable)" if self.endpoint.unreachable else "did not answer a request"
+        return f"port {port} of {host} {closed}"
 
     def answer(self) -> Packet | None:
         """The same, where silence is an answer too."""
         packet = self.next(self._wait())
-        if packet is not None:
+        if packet is None:
+            self._because(self._silence())
+        else:
             self._noted(time.monotonic() - self._asked)
         if isinstance(packet, Oack):
             self.agreed = packet.options
             self.block_size = packet.value("blksize") or self.block_size
             self.window_size = packet.value("windowsize") or self.window_size
-        self.refused = isinstance(packet, Error)
         return packet
 
     def next(self, timeout: float) -> Packet | None:
@@ -113,6 +122,8 @@ class Conversation:
             if self.peer is None:
                 self.peer = arrival.source
             if arrival.source == self.peer:
+                self._arrived = arrival.time
+                self.refused |= isinstance(packet, Error)
                 return packet
             if arrival.source not in self.other_peers:
                 self.other_peers.append(arrival.source)
@@ -128,7 +139,6 @@ class Conversation:
             if wanted(packet):
                 return packet
             if isinstance(packet, Error):
-                self.refused = True
                 return None
         return None
 
@@ -140,9 +150,26 @@ class Conversation:
 
     def again(self, packet: Packet) -> float | None:
         """Wait until the server sends a packet once more; gives the seconds that it took, `None` if it never came."""
-        begin = time.monotonic()
+        before = self._arrived
         came = self.until(lambda one: one == packet, min(self._patience, _LONGEST_TIMER))
-        return None if came is None else time.monotonic() - begin
+        return None if came is None else (self._arrived - before) / 1e9
+
+    def copies(self, packet: Packet) -> int:
+        """Listen until a packet that came once does not come again: how often did it come?
+
+        Silence is three times the last gap, at most the run's patience; and after three times the patience or thirty
+        copies it is clear that there is no end.
+        """
+        count, gap = 1, self.again(packet)
+        end = time.monotonic() + 3 * self._patience
+        while gap is not None:
+            count += 1
+            before = self._arrived
+            silence = min(max(3 * gap, _SHORTEST_SILENCE), self._patience)
+            on = count < _MOST_COPIES and time.monotonic() < end
+            came = self.until(lambda one: one == packet, silence) if on else None
+            gap = None if came is None else (self._arrived - before) / 1e9
+        return count
 
 
 class Reading(Conversation):
@@ -208,7 +235,16 @@ class Reading(Conversation):
             if following is None:
                 break
             following = self.step(following)
+        if not self.ended:
+            self._because(f"the transfer of {self.name} did not come to its end")
         return self.ended
+
+    def finish_but_one(self, at: Data) -> Data | None:
+        """Acknowledge a block and all that follow but the last one, which is given; `None` when it never came."""
+        following: Data | None = at
+        while following is not None and following.length == self.block_size:
+            following = self.step(following)
+        return following
 
     def step(self, at: Data) -> Data | None:
         """Acknowledge one block and get the next; `None` after the last one, or when nothing came."""
@@ -266,6 +302,7 @@ class Writing(Conversation):
         for number, data in enumerate(self.blocks(content), 1):
             self.block(number, data)
             if not self.acknowledged(number):
+                self._because(f"block {number} of {self.name} was not acknowledged")
                 return False
         self.ended = True
         return True

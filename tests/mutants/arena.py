@@ -67,7 +67,7 @@ def sound_config() -> ServerConfig:
     made, credentials = sample_credentials(files, (signer(), rsa))
     config = demo_config(with_credentials=False, mode="off", pool=None, files=files | made, credentials=credentials)
     # Short timers, so that what waits for them is played in seconds.
-    return with_ephemeral_ports(replace(config, tftp=TftpSettings(first_timeout=0.2, tries=4, dally=1.0)))
+    return with_ephemeral_ports(replace(config, tftp=TftpSettings(first_timeout=0.2, tries=5, dally=1.0)))
 
 
 @functools.cache
@@ -127,6 +127,7 @@ def run(
     rules: tuple[AnyRule, ...] = RULES,
     confirm: int = 0,
     jobs: int = 8,
+    patience: float = PATIENCE,
 ) -> Match:
     """Play what exercises the requirements against the server; judge by all rules."""
     with server:
@@ -134,7 +135,7 @@ def run(
         target = Target("127.0.0.1", "embedded", ports.tftp, ports.pxe, ports.dhcp)
         results = play(
             folder, target, requirements, scenarios, sound_claims() if claims is None else claims, judged, rules,
-            confirm, jobs,
+            confirm, jobs, patience,
         )  # fmt: skip
     assert not server.failures, server.failures[0]
     return Match(folder, results)
@@ -150,10 +151,11 @@ def play(
     rules: tuple[AnyRule, ...] = RULES,
     confirm: int = 0,
     jobs: int = 8,
+    patience: float = PATIENCE,
 ) -> Results:
     """The same against whatever is there."""
     folder.mkdir(parents=True, exist_ok=True)
     chosen = select(load(), requirements) if scenarios is None else scenarios
-    plan = Plan(target, chosen, judged, claims, patience=PATIENCE, jobs=jobs, confirm=confirm, rules=rules)
+    plan = Plan(target, chosen, judged, claims, patience=patience, jobs=jobs, confirm=confirm, rules=rules)
     with patch("pxeconform.runner.engine.local_address", return_value=HERE):
         return Run(plan, folder).play()

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from pxeconform.requirements.catalogue import RULES
+from pxeconform.requirements.model import Level
 from pxeconform.server.service import PxeServer
-from tests.mutants import arena, option_faults
+from tests.mutants import arena, option_faults, transfer_faults
 from tests.mutants.fault import Fault
 from tests.mutants.faults import FAULTS
 
-ALL_FAULTS = (*FAULTS, *option_faults.FAULTS)
+ALL_FAULTS = (*FAULTS, *transfer_faults.FAULTS, *option_faults.FAULTS)
 
 NO_CREDENTIALS = "PXE-21-BIS-11"
 """Silence is owed only by a server that has no credentials."""
@@ -22,7 +23,9 @@ NO_CREDENTIALS = "PXE-21-BIS-11"
 def test_the_fault_alone_is_convicted(fault: Fault, tmp_path: Path) -> None:
     server = fault.make(fault.config(arena.sound_config()))
     match = arena.run(tmp_path / "run", server, requirements=(fault.requirement,), claims=fault.claims())
-    assert match.convicted() == fault.guilty
+    assert fault.guilty <= match.convicted()
+    # A transfer that breaks off may break more than one sentence; what it is not about stays whole.
+    assert {stray for stray in match.convicted() - fault.guilty if not stray.startswith("TFTP-")} == set()
     broken = {v.requirement: v.reason for v in match.results.verdicts if v.verdict == "error"}
     assert not broken
     verdict = match.verdicts[fault.requirement]
@@ -35,7 +38,9 @@ def test_the_fault_alone_is_convicted(fault: Fault, tmp_path: Path) -> None:
 
 
 def test_every_rule_has_a_fault() -> None:
-    assert {fault.requirement for fault in ALL_FAULTS} == {rule.requirement.id for rule in RULES}
+    """What is only allowed cannot be violated; what nobody can see from outside cannot be convicted."""
+    binding = {rule.requirement.id for rule in RULES if rule.requirement.level is not Level.MAY}
+    assert {fault.requirement for fault in ALL_FAULTS} == binding
 
 
 def test_names_are_unique() -> None:
@@ -43,7 +48,7 @@ def test_names_are_unique() -> None:
 
 
 def test_the_sound_server_is_acquitted(tmp_path: Path) -> None:
-    match = arena.run(tmp_path / "run", PxeServer(arena.sound_config()))
+    match = arena.run(tmp_path / "run", PxeServer(arena.sound_config()), patience=2 * arena.PATIENCE)
     words = {requirement: verdict.verdict for requirement, verdict in match.verdicts.items()}
     assert words == dict.fromkeys(arena.ALL, "pass") | {NO_CREDENTIALS: "not_exercised"}
     assert all(v.exercised and not v.violations for v in match.results.verdicts if v.verdict == "pass")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from pxeconform.protocol.tftp import Ack, Data, Error
+from pxeconform.protocol.tftp import Data, Error
 from pxeconform.registry.tftp_codes import ErrorCode
 from pxeconform.requirements.model import (
     AnyRule,
@@ -24,6 +24,7 @@ from pxeconform.requirements.model import (
     unclear,
     unsupported,
 )
+from pxeconform.requirements.tftp.contents import same_contents
 from pxeconform.requirements.tftp.occasions import (
     Intrusion,
     Reply,
@@ -201,12 +202,7 @@ def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
         if gap is not None:
             return unclear(f"the transfer is not whole, but {gap}", *frames, asked.frame)
         return broken("the transfer stopped before its end", *frames, asked.frame)
-    ends = [e.frame for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Data)][-1:]
-    ends += [e.frame for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack)][-1:]
-    digest, source = cast("tuple[str, str]", view.reference_digest(transfer))
-    if transfer.content.sha256 == digest:
-        return kept(f"the contents are right (digest {source})", *frames, *ends)
-    return broken(f"the contents differ from what is known of {transfer.file} (digest {source})", *frames, *ends)
+    return same_contents(transfer, view, *frames)
 
 
 # -- the table --------------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from pxeconform.protocol import tftp
 from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Request
@@ -68,7 +67,7 @@ class Intrusion:
 
 def intrusions(view: View) -> Sequence[Intrusion]:
     """A datagram came to a live transfer from a port that is not the client's identifier."""
-    return cast("Sequence[Intrusion]", view.memo(_intrusions))
+    return view.memo(_intrusions)
 
 
 def _intrusions(view: View) -> list[Intrusion]:
@@ -122,6 +121,8 @@ def can_be_compared(transfer: Transfer, view: View) -> bool:
         # The server has been waiting for the client.
         return False
     error, asked = transfer.error, last_asked(transfer)
+    if is_the_clients_turn(transfer, asked) or transfer.file not in _delivered(view):
+        return False
     if error is None or error.sender is Sender.SERVER or port_closed(transfer, asked.time) is not None:
         return True
     # A client that gives up because nothing comes any more has not ended anything.
@@ -132,6 +133,24 @@ def last_asked(transfer: Transfer) -> Event:
     """The client's last acknowledgment, or its request: what the server owed an answer to."""
     asked = (e for e in reversed(transfer.events) if e.sender is Sender.CLIENT and isinstance(e.packet, Ack | Request))
     return next(asked, transfer.events[0])
+
+
+def _delivered(view: View) -> frozenset[str]:
+    """Names of files that came whole at least once: the server can."""
+    return view.memo(_names_delivered)
+
+
+def _names_delivered(view: View) -> frozenset[str]:
+    return frozenset(t.file for t in view.transfers if t.direction == "read" and t.delivered)
+
+
+def is_the_clients_turn(transfer: Transfer, asked: Event) -> bool:
+    """The server answered what was asked last: if nothing follows, the client stopped."""
+    due = (asked.packet.block + 1) & 0xFFFF if isinstance(asked.packet, Ack) else 1
+    answers = (
+        e.packet for e in transfer.of(Sender.SERVER) if e.time >= asked.time and e.destination == transfer.client
+    )
+    return any(isinstance(packet, Data) and packet.block == due for packet in answers)
 
 
 def duplicated_requests(view: View) -> Iterator[Transfer]:

@@ -69,7 +69,7 @@ class Negotiation:
 
 def negotiations(view: View) -> Sequence[Negotiation]:
     """All requests with options, answered or not."""
-    return cast("Sequence[Negotiation]", view.memo(_negotiations))
+    return view.memo(_negotiations)
 
 
 def _negotiations(view: View) -> list[Negotiation]:
@@ -144,7 +144,7 @@ def not_granted(one: Negotiation, name: str, view: View) -> Fact:
 
 def is_served(view: View, transfer: Transfer) -> bool:
     """The same file was delivered, or begun, to another request of the same kind in this trace."""
-    (served,) = cast("Sequence[set[tuple[str, Opcode, str]]]", view.memo(_served))
+    (served,) = view.memo(_served)
     return (transfer.server, transfer.request.opcode, transfer.file) in served
 
 
@@ -171,7 +171,7 @@ def known_size(view: View, transfer: Transfer) -> tuple[int, str] | None:
     known = next(claims, None)
     if known is not None:
         return cast("int", known.size), known.source
-    (derived,) = cast("Sequence[dict[tuple[str, str], tuple[int, int]]]", view.memo(_sizes))
+    (derived,) = view.memo(_sizes)
     found = derived.get((transfer.server, transfer.file))
     return None if found is None else (found[0], f"derived from the download that begins in frame {found[1]}")
 
@@ -201,7 +201,7 @@ def nothing_came(
 
 def patience_of(view: View, server: str) -> int:
     """How long (ns) to wait for something to be sent again: three times the server's own timer, 30 s if unknown."""
-    (timers,) = cast("Sequence[dict[str, int]]", view.memo(_first_timers))
+    (timers,) = view.memo(_first_timers)
     timer = timers.get(server)
     return 30 * SECOND if timer is None else 3 * timer + SECOND // 5
 
