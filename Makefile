@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: demo test test-firmware test-shared check bench clean
+.PHONY: demo test test-firmware test-shared check bench fuzz clean
 
 demo: .venv/.runs
 	.venv/bin/pxeconform demo
@@ -27,6 +27,10 @@ check: .venv/.tests
 bench: .venv/.bench
 	$(PY) -m compileall -q pxeconform
 	$(PY) -m tests.bench $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(PARTS)
+
+# Hostile captures by the hundred thousand; what breaks is kept in build/fuzz.
+fuzz: .venv/.tests
+	$(PY) -m tests.fuzz --mutants $${MUTANTS:-200000} --first $${FIRST:-1000000}
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache build dist

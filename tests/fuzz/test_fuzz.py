@@ -1,0 +1,61 @@
+"""A small, fixed run of hostile captures; `make fuzz` is the long one."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pxeconform.protocol import dhcp
+from tests.fuzz import campaign
+from tests.fuzz.endure import MEMORY, TooSlow, in_time
+from tests.fuzz.mutants import mutant, seeds
+
+ROOT = Path(__file__).resolve().parents[2]
+BUDGET = 8000
+
+
+def test_a_fixed_run() -> None:
+    command = [sys.executable, "-m", "tests.fuzz", "--first", "0", "--mutants", str(BUDGET), "--seconds", "60"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(tuple("0123456789")), done.stdout
+    assert "broken" not in done.stdout
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < MEMORY
+
+
+class TestTheRunItself:
+    """It has to find what it looks for."""
+
+    def test_numbers_are_the_same_captures_everywhere(self) -> None:
+        good = seeds(campaign.CAPTURES)
+        assert [mutant(n, good) for n in range(40)] == [mutant(n, seeds(campaign.CAPTURES)) for n in range(40)]
+        assert len({mutant(n, good) for n in range(200)}) > 180
+
+    def test_most_mutants_get_past_the_container(self) -> None:
+        outcomes, broken = campaign.run(5000, 300)
+        assert broken == []
+        assert outcomes["refused"] < 150
+
+    def test_a_defect_far_inside_is_found(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """A codec that trusts the length of option 53."""
+        honest = dhcp.parse
+
+        def trusting(payload: bytes, length: int | None = None) -> dhcp.Message | None:
+            message = honest(payload, length)
+            if message is not None and 53 in message:
+                assert (message.get(53) or b"")[0] < 200
+            return message
+
+        monkeypatch.setattr(dhcp, "parse", trusting)
+        outcomes, broken = campaign.run(0, 1500, tmp_path / "kept")
+        assert broken
+        assert outcomes["broken"] == len(broken) == len(list((tmp_path / "kept").iterdir()))
+
+    def test_a_hang_is_found(self) -> None:
+        with pytest.raises(TooSlow), in_time(0.05):
+            while True:
+                pass
