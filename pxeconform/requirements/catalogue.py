@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from pxeconform.requirements.model import AnyRule
 from pxeconform.requirements.pxe import boot_server, credentials
-from pxeconform.requirements.tftp import apprentice, blocks, identifiers, negotiation, requests, retransmission
+from pxeconform.requirements.tftp import (
+    apprentice,
+    block_size,
+    blocks,
+    identifiers,
+    interval_and_size,
+    negotiation,
+    requests,
+    retransmission,
+)
 
 _AREAS = (
     identifiers,
@@ -13,6 +22,8 @@ _AREAS = (
     retransmission,
     apprentice,
     negotiation,
+    block_size,
+    interval_and_size,
     boot_server,
     credentials,
 )

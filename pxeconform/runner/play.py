@@ -212,6 +212,15 @@ class Play:
         reading.end()
         return reading
 
+    def whole_size(self) -> tuple[str, int]:
+        """The smallest file, and its octets: known, else counted in a download. Raises `Unplayable`."""
+        file = self.file()
+        if file.size is not None:
+            return file.name, file.size
+        reading = self.read(file.name)
+        self.require(reading.fetch(), f"the download of {file.name} broke off")
+        return file.name, reading.octets
+
     def timer(self, name: str) -> float | None:
         """Seconds after which the target sends the first block again that nobody acknowledges; `None` if never."""
         reading = self.read(name)

@@ -179,6 +179,8 @@ class Reading(Conversation):
         super().__init__(endpoint, server, **waiting)
         self.name = name
         self.options = options
+        self.octets = 0
+        """How many came, in the blocks that were acknowledged one by one."""
 
     def request(self, mode: str = "octet", tail: bytes = b"") -> Reading:
         """Send the read request (again, if it was sent before); `tail` are octets behind its options."""
@@ -249,6 +251,7 @@ class Reading(Conversation):
     def step(self, at: Data) -> Data | None:
         """Acknowledge one block and get the next; `None` after the last one, or when nothing came."""
         self.acknowledge(at.block)
+        self.octets += at.length
         if at.length < self.block_size:
             self.ended = True
             return None

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from pxeconform.protocol.tftp import Error
-from pxeconform.registry.tftp_codes import ErrorCode
+from pxeconform.registry.tftp_codes import ErrorCode, Opcode
+from pxeconform.requirements.ledger import Claims, KnownFile
+from tests.mutants.arena import sound_claims
 from tests.mutants.fault import Fault
 from tests.mutants.option_servers import (
+    LARGE_NAME,
+    LARGE_SIZE,
     AcknowledgesMissingFiles,
     AnswersErrors,
     BeginsWithBlock2,
@@ -15,33 +22,75 @@ from tests.mutants.option_servers import (
     DoublesOptions,
     EchoesEverything,
     EmptyOack,
+    ForgetsTheTail,
     IgnoresTheAgreedSize,
+    NeverAgain,
     NoAckAfterTheOack,
     NoDataAfterTheOack,
+    NoEmptyBlock,
     OackAfterData,
     OackAndAck0,
     OackOnce,
     OackThenData,
     OtherErrorWithOptions,
+    OwnTimer,
+    RefusesAfterProbes,
+    RefusesLongBlocks,
+    RemembersProbes,
     RepeatsBlock1,
+    SizeInNetascii,
+    TwoBlocksForSmallFiles,
     acknowledging,
     agreeing,
+    any_block_size,
     asking,
+    granting,
     only_lower_case,
     only_the_first,
     reading,
     refusing,
     sending,
     silently,
+    size_modulo,
     unknown,
     up_to_the_unknown,
+    with_size,
+    without,
     writing,
 )
 from tests.mutants.servers import with_tftp
 
 _NEGOTIATION = "TFTP-2347-"
 _OACK, _OPT = f"{_NEGOTIATION}OACK-", f"{_NEGOTIATION}OPT-"
+_BLK, _TMO, _TSZ = "TFTP-2348-BLK-", "TFTP-2349-TMO-", "TFTP-2349-TSZ-"
+_TOO_LONG = {f"{_OACK}04": "DATA 1 is already too long"}
 _REFUSED = Error(ErrorCode.OPTION_NEGOTIATION_FAILED, b"options")
+
+
+def claiming(*options: str) -> Callable[[], Claims]:
+    """A server that is said to have these options."""
+    return lambda: replace(sound_claims(), tftp_options=options)
+
+
+def claiming_a_large_file() -> Claims:
+    return replace(sound_claims(), files=(*sound_claims().files, KnownFile(LARGE_NAME, LARGE_SIZE)))
+
+
+def _number(text: str) -> int:
+    return int(text) if text.lstrip("-").isdigit() else 0
+
+
+def _larger(text: str, least: int = 1) -> str | None:
+    return str(_number(text) + 1) if least <= _number(text) <= (200 if least == 1 else 60000) else None
+
+
+def _with_decimals(text: str) -> str | None:
+    return f"{text}.0" if _larger(text) else None
+
+
+def _forced(text: str) -> str:
+    return str(min(255, max(1, _number(text))))
+
 
 FAULTS: tuple[Fault, ...] = (
     Fault(
@@ -86,4 +135,106 @@ FAULTS: tuple[Fault, ...] = (
     Fault("doubles options", f"{_OPT}08", with_tftp(DoublesOptions), "2 times"),
     Fault("acknowledges missing files", f"{_OPT}09", with_tftp(AcknowledgesMissingFiles), "answered with OACK"),
     Fault("another ERROR with options", f"{_OPT}09", with_tftp(OtherErrorWithOptions), "answered with ERROR 8"),
+    Fault(
+        "a larger block size",
+        f"{_BLK}01",
+        granting("blksize", lambda asked: _larger(asked, 512)),
+        "asked for 1024, acknowledged 1025",
+    ),
+    Fault(
+        "raises small block sizes",
+        f"{_BLK}01",
+        granting("blksize", lambda asked: "8" if _number(asked) < 8 else asked),
+        "asked for 7, acknowledged 8",
+        falls_with={f"{_BLK}05": "what is no number is acknowledged as it is"},
+    ),
+    Fault(
+        "no number for a block size",
+        f"{_BLK}01",
+        granting("blksize", lambda asked: f"{asked}.0" if _larger(asked, 512) else None),
+        "no number",
+    ),
+    Fault("block size claimed only", f"{_BLK}01", asking(without("blksize")), "claimed", claims=claiming("blksize")),
+    Fault("one octet less in each block", f"{_BLK}02", with_size(lambda size: size - 1), "octets, 128 were agreed"),
+    Fault(
+        "one octet more in each block",
+        f"{_BLK}02",
+        with_size(lambda size: size + 1),
+        "octets, 128 were agreed",
+        falls_with=_TOO_LONG,
+    ),
+    Fault(
+        "512 octets whatever was agreed",
+        f"{_BLK}02",
+        with_size(lambda _: 512),
+        "512 octets, 128 were agreed",
+        falls_with=_TOO_LONG,
+    ),
+    Fault(
+        "16 for the least block size",
+        f"{_BLK}03",
+        granting("blksize", lambda asked: "16" if asked == "8" else asked),
+        "asked for 8, acknowledged 16",
+        falls_with={f"{_BLK}01": "16 is above what was asked for", f"{_BLK}02": "the blocks still have 8 octets"},
+    ),
+    Fault(
+        "more than the greatest block size",
+        f"{_BLK}04",
+        granting("blksize", lambda asked: "65535" if asked == "65464" else asked),
+        "acknowledged 65535",
+        falls_with={f"{_BLK}01": "65535 is above what was asked for"},
+    ),
+    Fault("acknowledges any block size", f"{_BLK}05", any_block_size, "acknowledged 0"),
+    Fault(
+        "echoes any block size", f"{_BLK}05", granting("blksize", lambda asked: asked), "asked for 0, acknowledged 0"
+    ),
+    Fault(
+        "block size 1 for none",
+        f"{_BLK}05",
+        granting("blksize", lambda asked: "1" if _number(asked) < 8 else asked),
+        "asked for 0, acknowledged 1",
+        falls_with={f"{_BLK}01": "1 is above 0"},
+    ),
+    Fault("no empty block of the agreed size", f"{_BLK}06", reading(NoEmptyBlock), "no empty block"),
+    Fault(
+        "two blocks for small files",
+        f"{_BLK}07",
+        reading(TwoBlocksForSmallFiles),
+        "DATA 2 has 0 octets",
+        falls_with={f"{_BLK}02": "the first block is short, and another one comes"},
+    ),
+    Fault("forgets the tail of blocks", f"{_BLK}08", writing(ForgetsTheTail), "others (1524) were read"),
+    Fault("refuses long blocks", f"{_BLK}08", writing(RefusesLongBlocks), "ERROR 4 came"),
+    Fault("another timeout", f"{_TMO}01", granting("timeout", _larger), "asked for 1, acknowledged 2"),
+    Fault("a timeout with decimals", f"{_TMO}01", granting("timeout", _with_decimals), "acknowledged 1.0"),
+    Fault("own timer", f"{_TMO}02", reading(OwnTimer), "3 s were agreed"),
+    Fault("never again with a timeout", f"{_TMO}02", reading(NeverAgain), "nothing came again"),
+    Fault("any timeout", f"{_TMO}03", granting("timeout", str), "asked for 0, acknowledged 0"),
+    Fault("timeouts forced into range", f"{_TMO}03", granting("timeout", _forced), "asked for 256, acknowledged 255"),
+    Fault(
+        "refuses long timeouts",
+        f"{_TMO}04",
+        refusing(lambda asked, _: ("timeout", "255") in asked.options, _REFUSED),
+        "answered with ERROR 8",
+    ),
+    Fault("tsize echoed", f"{_TSZ}01", granting("tsize", str), "0 was acknowledged"),
+    Fault("tsize in blocks", f"{_TSZ}01", granting("tsize", "9"), "9 was acknowledged"),
+    Fault("tsize claimed only", f"{_TSZ}01", asking(without("tsize")), "claimed", claims=claiming("tsize")),
+    Fault(
+        "tsize 0 on writes",
+        f"{_TSZ}02",
+        agreeing(lambda _, agreed: replace(agreed, options=(("tsize", "0"),)), of=Opcode.WRQ),
+        "0 acknowledged",
+    ),
+    Fault("silent after a question for the size", f"{_TSZ}04", with_tftp(RemembersProbes), "got no answer"),
+    Fault("refuses after a question for the size", f"{_TSZ}04", with_tftp(RefusesAfterProbes), "answered with ERROR 0"),
+    Fault(
+        "tsize in 32 bits",
+        f"{_TSZ}05",
+        size_modulo,
+        "5032704 was acknowledged",
+        claims=claiming_a_large_file,
+        falls_with={f"{_TSZ}01": "it is a size like others"},
+    ),
+    Fault("tsize of the file in netascii", f"{_TSZ}06", with_tftp(SizeInNetascii), "octets came"),
 )

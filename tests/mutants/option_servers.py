@@ -204,6 +204,15 @@ def only_lower_case(request: Request) -> Request:
     return replace(request, options=tuple((name, value) for name, value in request.options if name == name.lower()))
 
 
+def without(option: str) -> Callable[[Request], Request]:
+    """As if the option were not known."""
+
+    def change(request: Request) -> Request:
+        return replace(request, options=tuple(pair for pair in request.options if pair[0].lower() != option))
+
+    return change
+
+
 def only_the_first(request: Request) -> Request:
     return replace(request, options=request.options[:1])
 
@@ -290,3 +299,134 @@ def silently(agreed: Agreement) -> Agreement:
 
 def plain(config: ServerConfig) -> PxeServer:
     return PxeServer(config)
+
+
+# -- block sizes, sizes, timeouts -------------------------------------------------------------------------------------
+
+
+def with_size(octets: Callable[[int], int]) -> Maker:
+    """The block size that is agreed to is acknowledged, another one is used."""
+    return agreeing(lambda _, agreed: replace(agreed, block_size=octets(agreed.block_size)))
+
+
+def any_block_size(config: ServerConfig) -> PxeServer:
+    """Whatever number is asked for is agreed to, and used as far as it can be."""
+
+    class Mutant(TftpServer):
+        def agree_block_size(self, asked: int) -> int | None:
+            return asked
+
+    return PxeServer(config, tftp=Mutant)
+
+
+class NoEmptyBlock(ReadTransfer):
+    """A file of whole blocks just ends, where a block size was agreed."""
+
+    def next_window(self) -> list[Sent]:
+        window = super().next_window()
+        if self.agreed.options and self._blocks and not self._blocks[-1] and self.highest_sent > 1:
+            self.finish()
+            return []
+        return window
+
+
+class TwoBlocksForSmallFiles(ReadTransfer):
+    """A file that fits into one block is followed by an empty one."""
+
+    def next_window(self) -> list[Sent]:
+        window = super().next_window()
+        if self._last == 1 and self.agreed.options and self._blocks:
+            return [*window, self.data(2, b"")]
+        return window
+
+
+class ForgetsTheTail(WriteTransfer):
+    """Where a block size was agreed, 512 octets of each block are stored."""
+
+    def on_block(self, block: bytes, now: float) -> list[Outgoing]:
+        if not self.agreed.options or len(block) < self.agreed.block_size:
+            return super().on_block(block, now)
+        whole, write = block, self._upload.write
+        self._upload.write = lambda data: write(data[:512])  # type: ignore[method-assign]
+        try:
+            return super().on_block(whole, now)
+        finally:
+            self._upload.write = write  # type: ignore[method-assign]
+
+
+class RefusesLongBlocks(WriteTransfer):
+    """The block size is acknowledged, and from the second on blocks over 512 octets are refused."""
+
+    def on_block(self, block: bytes, now: float) -> list[Outgoing]:
+        if len(block) > 512 and self._received:
+            return self.refuse(Error(ErrorCode.ILLEGAL_OPERATION, b"too long"))
+        return super().on_block(block, now)
+
+
+class OwnTimer(ReadTransfer):
+    """The timeout is acknowledged, and the server's own is used."""
+
+    def next_timeout(self) -> float:
+        self.agreed = replace(self.agreed, timeout=None)
+        return super().next_timeout()
+
+
+class NeverAgain(ReadTransfer):
+    """Where a timeout was agreed, nothing is sent again at all."""
+
+    def pending_packets(self) -> Iterable[Sent]:
+        return [] if self.agreed.timeout is not None else super().pending_packets()
+
+
+class RemembersProbes(TftpServer):
+    """A client that ended a transfer with an ERROR gets nothing more on that port."""
+
+    def on_request(self, request: Request, incoming: Incoming, now: float) -> list[Outgoing]:
+        ended = self.__dict__.setdefault("ended", set())
+        if incoming.source in ended:
+            return self.refusal(incoming)
+        ended.add(incoming.source)
+        return super().on_request(request, incoming, now)
+
+    def refusal(self, incoming: Incoming) -> list[Outgoing]:
+        return []
+
+
+class RefusesAfterProbes(RemembersProbes):
+    def refusal(self, incoming: Incoming) -> list[Outgoing]:
+        error = Error(ErrorCode.NOT_DEFINED, b"you did not want it")
+        return [Outgoing(error.build(), incoming.source, self.socket_for_errors(), incoming.local)]
+
+
+# -- a file that nobody could hold ------------------------------------------------------------------------------------
+
+LARGE_NAME = "image.iso"
+LARGE_SIZE = 4_300_000_000
+
+
+class _Large(TftpServer):
+    """One more file, over 4 GiB, of which only the size is ever asked."""
+
+    modulus = 1 << 64
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        if request.filename != LARGE_NAME.encode():
+            return super().open_transfer(request, incoming, socket)
+        stream, _ = self.store.open(b"empty")
+        agreed = self.negotiate(request, LARGE_SIZE % self.modulus)
+        return self.read_transfer(stream, incoming.source, socket, agreed, self.config.tftp, incoming.local)
+
+
+class _LargeModulo(_Large):
+    modulus = 1 << 32
+
+
+large = with_tftp(_Large)
+size_modulo = with_tftp(_LargeModulo)
+
+
+class SizeInNetascii(TftpServer):
+    """The size of the file is told whatever the mode."""
+
+    def agree_size(self, request: Request, asked: int, size: int) -> int | None:
+        return size if request.opcode is Opcode.RRQ else asked

@@ -12,11 +12,15 @@ from pxeconform.server.service import PxeServer
 from tests.mutants import arena, option_faults, transfer_faults
 from tests.mutants.fault import Fault
 from tests.mutants.faults import FAULTS
+from tests.mutants.option_servers import large
 
 ALL_FAULTS = (*FAULTS, *transfer_faults.FAULTS, *option_faults.FAULTS)
 
 NO_CREDENTIALS = "PXE-21-BIS-11"
 """Silence is owed only by a server that has no credentials."""
+
+OVER_4_GIB = "TFTP-2349-TSZ-05"
+"""Nobody has so large a file at hand."""
 
 
 @pytest.mark.parametrize("fault", ALL_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
@@ -50,9 +54,20 @@ def test_names_are_unique() -> None:
 def test_the_sound_server_is_acquitted(tmp_path: Path) -> None:
     match = arena.run(tmp_path / "run", PxeServer(arena.sound_config()), patience=2 * arena.PATIENCE)
     words = {requirement: verdict.verdict for requirement, verdict in match.verdicts.items()}
-    assert words == dict.fromkeys(arena.ALL, "pass") | {NO_CREDENTIALS: "not_exercised"}
+    assert words == dict.fromkeys(arena.ALL, "pass") | dict.fromkeys((NO_CREDENTIALS, OVER_4_GIB), "not_exercised")
     assert all(v.exercised and not v.violations for v in match.results.verdicts if v.verdict == "pass")
     assert match.results.exit_code == 0
+
+
+def test_a_sound_server_with_a_large_file_is_acquitted(tmp_path: Path) -> None:
+    match = arena.run(
+        tmp_path / "run",
+        large(arena.sound_config()),
+        requirements=(OVER_4_GIB,),
+        claims=option_faults.claiming_a_large_file(),
+    )
+    assert match.verdicts[OVER_4_GIB].verdict == "pass"
+    assert not match.convicted()
 
 
 def test_a_sound_server_without_credentials_is_acquitted(tmp_path: Path) -> None:

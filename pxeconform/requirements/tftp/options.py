@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, option_value
-from pxeconform.registry.tftp_codes import OPTION_RANGES, Opcode, OptionName
+from pxeconform.registry.tftp_codes import OPTION_RANGES, ErrorCode, Opcode, OptionName
 from pxeconform.requirements.model import Fact, broken, kept, unclear, unsupported
 from pxeconform.requirements.tftp.occasions import describe, events_after, first_reply, port_closed
 from pxeconform.requirements.view import SECOND, View
@@ -17,6 +17,13 @@ from pxeconform.sessions.transfers import Event, Sender, Transfer
 UNKNOWN = "x-"
 """Options whose names begin so are nobody's: no server can support them."""
 
+_ABOUT_THE_FILE = (
+    ErrorCode.FILE_NOT_FOUND,
+    ErrorCode.ACCESS_VIOLATION,
+    ErrorCode.DISK_FULL,
+    ErrorCode.FILE_EXISTS,
+    ErrorCode.NO_SUCH_USER,
+)
 _INTEGER = re.compile(r"[+-]?[0-9]{1,30}", re.ASCII)
 
 
@@ -96,8 +103,12 @@ def is_oack(event: Event) -> bool:
 
 
 def asking(view: View, name: str) -> Iterator[Negotiation]:
-    """Requests that ask for an option once, and that were answered."""
-    return (n for n in negotiations(view) if n.names.count(name) == 1 and n.reply is not None)
+    """Requests that ask for an option once, and that were answered; if refused, then not for the file's sake."""
+    for one in negotiations(view):
+        packet = None if one.reply is None else one.reply.packet
+        about_the_file = isinstance(packet, Error) and packet.code in _ABOUT_THE_FILE
+        if one.names.count(name) == 1 and packet is not None and not about_the_file:
+            yield one
 
 
 def in_range(name: str, value: str) -> bool:
@@ -131,15 +142,32 @@ def claimed(view: View, name: str) -> bool:
     return name in (view.ledger.claims.tftp_options or ())
 
 
-def not_granted(one: Negotiation, name: str, view: View) -> Fact:
-    """An option that was asked for is not in the OACK: a server may leave it out, if it does not claim to have it."""
+def left_out(one: Negotiation, name: str, view: View) -> Fact:
+    """An option that was asked for is not in the OACK: any server may do so."""
     packet = cast("Event", one.reply).packet
-    refused = f"refused with {describe(packet)}" if isinstance(packet, Error) else ""
+    how = f"refused with {describe(packet)}" if isinstance(packet, Error) else "left out"
     if supports(view, one.transfer.server, name):
-        return kept(f"{name}={one.asked(name)} was {refused or 'left out'}", *one.frames)
-    if claimed(view, name) and one.is_legal:
-        return broken(f"{name} is claimed, and was {refused or 'never acknowledged'}", *one.frames)
+        return kept(f"{name}={one.asked(name)} was {how}", *one.frames)
     return unsupported(f"{name} is not acknowledged", *one.frames)
+
+
+def not_granted(one: Negotiation, name: str, view: View) -> Fact:
+    """The same, but a server that claims to have the option acknowledges it at least once."""
+    missing = claimed(view, name) and one.is_legal and not supports(view, one.transfer.server, name)
+    return broken(f"{name} is claimed, and never acknowledged", *one.frames) if missing else left_out(one, name, view)
+
+
+def is_at_most(one: Negotiation, name: str, view: View) -> Fact:
+    """The number that is acknowledged is not above the one that was asked for."""
+    asked, granted = one.asked(name), one.granted(name)
+    if granted is None:
+        return not_granted(one, name, view)
+    value, most = number(granted), number(asked)
+    if value is None:
+        return broken(f"asked for {asked}, acknowledged {granted!r}, no number", *one.frames)
+    if most is not None and value > most:
+        return broken(f"asked for {asked}, acknowledged {granted}", *one.frames)
+    return kept(f"asked for {asked}, acknowledged {granted}", *one.frames)
 
 
 def is_served(view: View, transfer: Transfer) -> bool:
