@@ -1,0 +1,1 @@
+"""Lenses: how one firmware takes a packet, whatever the documents say of it."""
