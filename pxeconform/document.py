@@ -66,9 +66,13 @@ def boot(
         "steps": [_step(step) for step in found.steps],
         "offers": [_offer(offer) for offer in found.offers],
         "nbp": _nbp(found),
-        "stall": {"waiting_for": stall.waiting_for, "owed": stall.owed, "since": stall.since} if stall else None,
+        "stall": _stall(stall) if stall is not None else None,
         "diagnosis": [_diagnosis(cause) for cause in causes],
     }
+
+
+def _stall(stall: Stall) -> Record:
+    return {"waiting_for": stall.waiting_for, "owed": stall.owed, "since": stall.since, "waited": stall.waited}
 
 
 def _step(step: Step) -> Record:
@@ -119,6 +123,7 @@ def _diagnosis(found: Diagnosis) -> Record:
         "codes": {"intel": found.codes.intel, "edk2": found.codes.edk2, "ipxe": found.codes.ipxe},
         "summary": found.summary,
         "advice": found.advice,
+        "display_filter": found.display_filter,
         "confidence": found.confidence,
         "frames": list(found.frames),
     }

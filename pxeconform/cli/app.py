@@ -117,6 +117,15 @@ def analyze(
 
 @app.command()
 @sentences
+def why(capture: options.Capture, client: options.Client = None, frame: options.FrameOption = None) -> int:
+    """One client's story: how far it came, whose turn it was, what its screen said, what to do. Or one packet's."""
+    from pxeconform.cli.telling import why_command
+
+    return why_command(capture, client=client, frame=frame)
+
+
+@app.command()
+@sentences
 def dissect(capture: options.Capture, frame: options.Frame) -> int:
     """One frame of a capture decoded by name, and tshark's full dissection of it below."""
     from pxeconform.cli.dissecting import dissect_command

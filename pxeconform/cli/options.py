@@ -80,6 +80,10 @@ Strict = Annotated[bool, typer.Option("--strict", help="End with 1 when a boot f
 Engine = Annotated[EngineName, typer.Option("--engine", help="Who decodes: ourselves, or tshark (a second opinion).")]
 Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help="A capture.")]
 Frame = Annotated[int, typer.Argument(metavar="FRAME", min=1, help="Number of a frame, counted from 1.")]
+FrameOption = Annotated[
+    int | None,
+    typer.Option("--frame", metavar="N", min=1, help="Tell of this frame: what it is, and how each lens takes it."),
+]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN_DIR", help="Folder of a run.")]
 
 # What is served

@@ -17,7 +17,10 @@ MOST_FRAMES = 50
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One cause with what the screen showed, in whose words, and what to do about it."""
+    """One cause with what the screen showed, in whose words, and what to do about it.
+
+    `display_filter` shows its packets in Wireshark; `advice` ends with it too.
+    """
 
     cause: str
     severity: Severity
@@ -26,6 +29,7 @@ class Diagnosis:
     advice: str
     confidence: Confidence
     frames: tuple[int, ...]
+    display_filter: str = "frame"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,16 @@ def apply(rule: Rule[Case], case: Case, names: dict[str, str]) -> Diagnosis | No
     symptom = rule.look(case)
     if symptom is None:
         return None
+    shown = filled(rule.display_filter, names)
     return Diagnosis(
         rule.cause,
         symptom.severity or rule.severity,
         symptom.codes or CAUSE_CODES[rule.cause],
         symptom.summary,
-        f"{rule.advice.format_map(names)} Wireshark: {filled(rule.display_filter, names)}",
+        f"{rule.advice.format_map(names)} Wireshark: {shown}",
         symptom.confidence,
         spread(symptom.frames),
+        shown,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pxeconform.protocol.tftp import Ack, Data, Oack
@@ -15,11 +15,12 @@ from pxeconform.sessions.transfers import Sender
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """`since` is the frame after which the owed packet was due."""
+    """The owed packet was due after frame `since`; `waited` are the seconds from its first try."""
 
     waiting_for: Literal["client", "server"]
     owed: str
     since: int
+    waited: float | None = None
 
 
 _Turn = tuple[Literal["client", "server"], str, tuple[Role, ...]]
@@ -85,6 +86,23 @@ _TURNS: dict[int, Callable[[Boot], _Turn]] = {
 
 def find_stall(boot: Boot) -> Stall | None:
     """The packet that a boot waits for; `None` when it came through to its end."""
+    stall = _find(boot)
+    return None if stall is None else replace(stall, waited=_seconds_after(boot, stall.since))
+
+
+def _seconds_after(boot: Boot, frame: int) -> float | None:
+    """How long the other side was waited for: from the first of the tries that this frame is the last of."""
+    found = boot.evidence
+    role = next((role for role, event in found.attempt.messages if event.frame == frame), None)
+    times = [event.time for event in found.of(role)] if role is not None else []
+    download = found.download
+    if not times and download is not None:
+        tries = download.request_frames if frame in download.request_frames else (frame,)
+        times = [event.time for event in download.events if event.frame in tries]
+    return max(found.until - times[0], 0) / 1e9 if times else None
+
+
+def _find(boot: Boot) -> Stall | None:
     if boot.outcome is BootOutcome.BOOTED:
         return None
     wanting = [s for s in boot.steps if s.status is Status.FAILED] or [

@@ -26,7 +26,7 @@ _LABEL = 15
 _UNJUDGED = ("not_exercised", "not_supported", "skipped", "inconclusive")
 
 
-class _Page:
+class Page:
     """Writes lines to a console; every string passes through here and is made harmless."""
 
     def __init__(self, console: Console) -> None:
@@ -34,6 +34,7 @@ class _Page:
         self.width = max(console.width, 40)
 
     def safe(self, value: object, limit: int | None = None) -> str:
+        """What a terminal can be shown."""
         return for_terminal(value, self._console.encoding, limit)
 
     def fit(self, value: object, width: int, *, middle: bool = True) -> str:
@@ -45,6 +46,7 @@ class _Page:
         return set_cell_size(text, width)
 
     def blank(self) -> None:
+        """An empty line."""
         self._console.print()
 
     def line(self, *parts: tuple[object, str] | str, indent: int = 0, hang: int = 0, lead: str = "") -> None:
@@ -65,6 +67,7 @@ class _Page:
         self.line((value, style), indent=indent, hang=width, lead=f"{label:<{width}}")
 
     def title(self, text: str) -> None:
+        """A heading of its own."""
         self.blank()
         self.line((text, "bold"))
 
@@ -89,7 +92,7 @@ def timeline(analysis: Dict, console: Console, *, limit: int | None = IN_FULL) -
 
     `limit` is the number of boots shown in full; None for all.
     """
-    page = _Page(console)
+    page = Page(console)
     boots = list(analysis.get("boots") or ())
     transfers = list(analysis.get("transfers") or ())
     _extent(page, analysis, boots, transfers)
@@ -112,7 +115,7 @@ def timeline(analysis: Dict, console: Console, *, limit: int | None = IN_FULL) -
     _findings(page, [f for f in analysis.get("findings") or () if f.get("verdict") == "fail"])
 
 
-def _extent(page: _Page, analysis: Dict, boots: Sequence[Dict], transfers: Sequence[Dict]) -> None:
+def _extent(page: Page, analysis: Dict, boots: Sequence[Dict], transfers: Sequence[Dict]) -> None:
     captures = list(analysis.get("captures") or ())
     packets = sum(capture.get("packets") or 0 for capture in captures)
     page.line(
@@ -125,7 +128,7 @@ def _extent(page: _Page, analysis: Dict, boots: Sequence[Dict], transfers: Seque
             page.line(("warning: ", "yellow"), f"{page.safe(capture.get('path'), 60)}: {warning}", indent=_INDENT)
 
 
-def _boot_line(page: _Page, boot: Dict) -> None:
+def _boot_line(page: Page, boot: Dict) -> None:
     word, style = page.state(str(boot.get("outcome")), words.OUTCOME_WORDS)
     name = page.fit(words.client(boot), 18)
     page.line(
@@ -135,7 +138,7 @@ def _boot_line(page: _Page, boot: Dict) -> None:
 
 def boot_page(boot: Dict, transfers: Iterable[Dict], console: Console) -> None:
     """One boot in full: who and what, the nine steps, its transfers, and why it failed."""
-    page = _Page(console)
+    page = Page(console)
     word, style = page.state(str(boot.get("outcome")), words.OUTCOME_WORDS)
     page.rule(f"{words.boot_name(boot.get('id'))}: {page.safe(words.client(boot), 40)}", word, style)
     page.field("UUID", boot.get("uuid") or "not announced")
@@ -162,7 +165,7 @@ def boot_page(boot: Dict, transfers: Iterable[Dict], console: Console) -> None:
             page.field("Whose turn", owed)
 
 
-def _step(page: _Page, step: Dict, origin: int | None) -> None:
+def _step(page: Page, step: Dict, origin: int | None) -> None:
     word, style = page.state(str(step.get("status")), words.STATUS_WORDS)
     name = words.STEP_NAMES.get(str(step.get("name")), str(step.get("name")))
     frames = words.frame_list(step.get("frames") or (), 4)
@@ -175,7 +178,7 @@ def _step(page: _Page, step: Dict, origin: int | None) -> None:
         page.line((page.fit(detail, page.width - 20, middle=False).rstrip(), "dim"), indent=_INDENT + 18)
 
 
-def _transfers(page: _Page, transfers: Sequence[Dict], limit: int = 30) -> None:
+def _transfers(page: Page, transfers: Sequence[Dict], limit: int = 30) -> None:
     room = max(page.width - 57, 16)
     for transfer in transfers[:limit]:
         word, style = page.state(str(transfer.get("outcome")), words.TRANSFER_WORDS)
@@ -194,7 +197,7 @@ def _transfers(page: _Page, transfers: Sequence[Dict], limit: int = 30) -> None:
         page.line((f"… and {words.counted(len(transfers) - limit, 'more transfer')}", "dim"), indent=_INDENT)
 
 
-def _diagnoses(page: _Page, causes: Sequence[Dict], firmware: str | None) -> None:
+def _diagnoses(page: Page, causes: Sequence[Dict], firmware: str | None) -> None:
     for cause in causes:
         severity = str(cause.get("severity"))
         glyph, style = page.state(severity, {})
@@ -214,7 +217,7 @@ def _diagnoses(page: _Page, causes: Sequence[Dict], firmware: str | None) -> Non
             page.field("Seen in", words.frame_list(cause["frames"]), indent=4)
 
 
-def _findings(page: _Page, broken: Sequence[Dict], limit: int = 20) -> None:
+def _findings(page: Page, broken: Sequence[Dict], limit: int = 20) -> None:
     if not broken:
         return
     page.title(f"Violations of the documents seen in this capture: {len(broken)}")
@@ -238,7 +241,7 @@ def verdict_table(results: Dict, console: Console) -> None:
 
     The last line is the sentence that the run ends with.
     """
-    page = _Page(console)
+    page = Page(console)
     verdicts: list[Dict] = list(results.get("verdicts") or ())
     width = max((len(str(v.get("requirement"))) for v in verdicts), default=0)
     marks: dict[str, None] = {}
@@ -262,7 +265,7 @@ def verdict_table(results: Dict, console: Console) -> None:
     page.line((words.verdict_summary(results), "bold red" if bad else "bold"))
 
 
-def _verdict_line(page: _Page, verdict: Dict, width: int) -> tuple[str, ...]:
+def _verdict_line(page: Page, verdict: Dict, width: int) -> tuple[str, ...]:
     """One verdict; returns the marks that its asterisk stands for."""
     word, style = page.state(str(verdict.get("verdict")), words.VERDICT_WORDS)
     known = words.known(verdict)
@@ -275,7 +278,7 @@ def _verdict_line(page: _Page, verdict: Dict, width: int) -> tuple[str, ...]:
     return known.marks
 
 
-def _unjudged(page: _Page, verdicts: Sequence[Dict]) -> None:
+def _unjudged(page: Page, verdicts: Sequence[Dict]) -> None:
     """What could not be judged, by reason: often one missing fact stands behind many of them."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for verdict in verdicts:
@@ -288,7 +291,7 @@ def _unjudged(page: _Page, verdicts: Sequence[Dict]) -> None:
         page.line((", ".join(identifiers), "dim"), indent=_INDENT + 4)
 
 
-def _violation(page: _Page, verdict: Dict) -> None:
+def _violation(page: Page, verdict: Dict) -> None:
     word, style = page.state(str(verdict.get("verdict")), words.VERDICT_WORDS)
     page.line((f"{word} {verdict.get('requirement')}", style), f"  {verdict.get('level')}", indent=_INDENT)
     if text := words.known(verdict).text:
@@ -312,7 +315,7 @@ def _violation(page: _Page, verdict: Dict) -> None:
 
 def requirement_page(rule: AnyRule, console: Console, scenarios: Sequence[tuple[str, str, str]] = ()) -> None:
     """One requirement in full. `scenarios` are those that provoke it: (id, title, source text)."""
-    page = _Page(console)
+    page = Page(console)
     requirement = rule.requirement
     page.line((requirement.id, "bold"), f"  {requirement.level.value}  {words.ROLE_NAMES[requirement.role.value]}")
     page.line(requirement.text, indent=_INDENT)

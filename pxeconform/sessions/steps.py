@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from pxeconform.protocol.tftp import Error
 from pxeconform.sessions.attempts import SECOND, Role
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.evidence import (
@@ -131,6 +132,8 @@ def _address(found: Evidence, _: Nbp | None) -> _Found:
         return _Found(Status.FAILED, marks, {**detail, "reason": "the client declined the address"})
     if acks:
         detail["server"] = acks[-1].server
+        if proxy_status is Status.FAILED:
+            detail["reason"] = "the proxy does not answer on port 4011"
         if proxy_status is not None:
             return _Found(proxy_status, marks, detail)
         nobody = found.no_answer_by_arp(found.server_of_file, *_proxies(found)) if _owes_proxy_request(found) else None
@@ -247,8 +250,15 @@ def _download(found: Evidence, _: Nbp | None) -> _Found:
         Outcome.INCOMPLETE_CAPTURE: Status.NOT_CAPTURED,
     }.get(outcome, Status.FAILED)
     if status is Status.FAILED:
-        detail["reason"] = f"the transfer ended as {outcome.value}"
+        detail["reason"] = _how_it_ended(transfer, outcome)
     return _Found(status, tuple(frames), detail)
+
+
+def _how_it_ended(transfer: Transfer, outcome: Outcome) -> str:
+    packet = transfer.error.packet if transfer.error is not None else None
+    if isinstance(packet, Error):
+        return f"ERROR {packet.code} from the {transfer.error.sender.value if transfer.error is not None else 'server'}"
+    return "no answer to the request" if not transfer.answered else f"the transfer {outcome.value}"
 
 
 def settled(found: Evidence, transfer: Transfer) -> Outcome:

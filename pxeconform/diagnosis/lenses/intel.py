@@ -131,5 +131,6 @@ INTEL = Lens(
         Check((Kind.DATA,), _large_data, "rejects", "ROM-MESSAGES", "possible", _asks_within_its_limit),
         Check((Kind.ERROR,), error_packet, "rejects", "ROM-MESSAGES", "possible"),
     ),
+    knows_ipv6=False,
 )
 """By PXE 2.1 and the vendors' lists of messages."""

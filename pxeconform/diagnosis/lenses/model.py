@@ -94,6 +94,7 @@ class Lens:
     title: str
     sorts: tuple[Sort, ...]
     checks: tuple[Check, ...]
+    knows_ipv6: bool = True
 
 
 @dataclass(frozen=True, slots=True)
