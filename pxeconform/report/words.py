@@ -251,10 +251,10 @@ def stall(boot: Dict) -> str:
     found: Dict | None = boot.get("stall")
     if not found:
         return ""
-    since = f" after frame {found['since']}" if found.get("since") is not None else ""
+    since = f", after frame {found['since']}" if found.get("since") is not None else ""
     waited = f"; {duration(found['waited'])} passed" if found.get("waited") is not None else ""
     owed = visible(found.get("owed") or "a packet")
-    return f"it was the {found.get('waiting_for', 'other side')}'s turn{since}: {owed}{waited}"
+    return f"the {found.get('waiting_for', 'other side')}'s{since}: {owed}{waited}"
 
 
 def detail_line(detail: Dict | None) -> str:

@@ -32,7 +32,7 @@ def test_story_answers_all_that_is_asked_at_two_in_the_morning(pxeconform: Pxeco
         "The TFTP server does not have the requested file.",
         "certain: the packets say so",
         "iPXE: 2d12603b “No such file or directory”",
-        "Turn it was the server's turn after frame",
+        "Turn the server's, after frame",
         "Do Compare the boot file's name",
         "Filter tftp && ip.addr == 192.168.77.126",
         "FAILED 7 downloads the boot file",

@@ -74,8 +74,8 @@ Diagnosis
                    the name in the DHCP server (filename, option 67). Names are
                    case sensitive on most servers.
     Seen in        frames 304, 305
-  Whose turn     the server owed the boot file that its offer names, since frame
-                 304
+  Whose turn     the server's, after frame 304: the boot file that its offer
+                 names
 """
 
 
