@@ -8,9 +8,8 @@ Every capture is analysed on its own; identifiers are unique over all of them.
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -35,9 +34,6 @@ from pxeconform.sessions.steps import settled
 from pxeconform.sessions.transfers import Outcome, Transfer
 
 SCHEMA = "pxeconform.analysis/1"
-
-_REORDERED = 64
-"""Packets that a capture may hold out of the order of time: several queues write into one file."""
 
 _MAC = re.compile(r"[0-9a-f]{12}")
 
@@ -159,7 +155,7 @@ def _one(
     transfers_before: int,
 ) -> Analysis:
     info = CaptureInfo(path)
-    sessions = follow(marked(_by_time(_reader(engine)(path, info)), info), hash_contents=hash_contents)
+    sessions = follow(marked(_reader(engine)(path, info), info), hash_contents=hash_contents)
     end = info.last_time or 0
     everything = find_boots(sessions, end)
     names = {boot.number: f"boot-{boots_before + boot.number}" for boot in everything}
@@ -190,17 +186,6 @@ def _one(
         last_time=info.last_time,
     )
     return Analysis((info,), boots, transfers, messages, findings(sessions, coverage))
-
-
-def _by_time(datagrams: Iterable[Datagram]) -> Iterator[Datagram]:
-    """Small disorder put right; what is farther off stays where the file has it."""
-    waiting: list[tuple[int, int, Datagram]] = []
-    for number, datagram in enumerate(datagrams):
-        heapq.heappush(waiting, (datagram.time, number, datagram))
-        if len(waiting) > _REORDERED:
-            yield heapq.heappop(waiting)[2]
-    while waiting:
-        yield heapq.heappop(waiting)[2]
 
 
 def _diagnosed(boot: Boot, names: dict[int, str], by_number: dict[int, Boot], path: str) -> DiagnosedBoot:

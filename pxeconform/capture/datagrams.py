@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -17,6 +18,20 @@ class Kind(Enum):
     ICMP_ERROR = "icmp"
     ARP = "arp"
     TCP = "tcp"
+
+
+class Checksum(Enum):
+    """What the UDP checksum of a datagram is worth (RFC 768, RFC 8200 section 8.1).
+
+    `OFFLOADED` holds only the sum of the pseudo header: the sender's network card fills in the rest after the capture
+    was taken.
+    """
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    ABSENT = "absent"
+    OFFLOADED = "offloaded"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +61,14 @@ class Datagram:
     """Of the IP header; 0 for IPv6, which has none."""
     copy_of: int | None = None
     """The frame that holds the same datagram, when the capture has it twice."""
+    checksum: int | None = None
+    """Of the UDP header, when there is one."""
+    outer: tuple[str, str] | None = None
+    """Source and destination of the outermost IP header, when the packet came through a tunnel."""
+    vlan: int | None = None
+    """The innermost VLAN tag's number."""
+    flow: int = -1
+    """The followed flow that a sieve found it to belong to."""
 
     @property
     def cut(self) -> bool:
@@ -61,6 +84,36 @@ class Datagram:
     def receiver(self) -> tuple[str, int]:
         """Address and port that it went to."""
         return self.destination, self.destination_port
+
+    @property
+    def checksum_state(self) -> Checksum:
+        """Whether the UDP checksum is right; `UNKNOWN` where octets or the header are missing."""
+        if self.kind is not Kind.UDP or self.checksum is None or self.cut:
+            return Checksum.UNKNOWN
+        if self.checksum == 0:
+            return Checksum.ABSENT
+        six = ":" in self.source
+        family = socket.AF_INET6 if six else socket.AF_INET
+        addresses = socket.inet_pton(family, self.source) + socket.inet_pton(family, self.destination)
+        size = self.length + 8
+        pseudo = _ones_sum(addresses) + 17 + size
+        if self.checksum == _folded(pseudo):
+            return Checksum.OFFLOADED
+        whole = pseudo + self.source_port + self.destination_port + size + self.checksum + _ones_sum(self.payload)
+        return Checksum.RIGHT if _folded(whole) == 0xFFFF else Checksum.WRONG
+
+
+def _ones_sum(octets: bytes) -> int:
+    """The plain sum of 16 bit words in network byte order."""
+    if len(octets) % 2:
+        octets += b"\0"
+    return sum(octets[::2]) * 256 + sum(octets[1::2])
+
+
+def _folded(value: int) -> int:
+    while value >> 16:
+        value = (value & 0xFFFF) + (value >> 16)
+    return value
 
 
 @dataclass(slots=True)

@@ -2,53 +2,141 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
-from pxeconform.capture.containers import frames
-from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram
-from pxeconform.capture.decode import LINK_LAYERS, Decoder
+from pxeconform.capture.columns import (
+    FIRST_TIME,
+    FRAME,
+    FRAME_COLUMNS,
+    LAST_TIME,
+    LINK,
+    NUMBER,
+    OPTIONS,
+    OPTIONS_END,
+    ROW_COLUMNS,
+    SNAPPED,
+    TIME,
+)
+from pxeconform.capture.containers import Progress, open_container
+from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Checksum, Datagram, Kind
+from pxeconform.capture.kernels import SMALL, Kernels, choose
+from pxeconform.capture.links import LINK_NAMES
+from pxeconform.capture.records import put_in_order, walk_pcap, walk_pcapng
+from pxeconform.capture.rows import Datagrams
+from pxeconform.capture.sieves import EveryPacket, Sieve
+from pxeconform.capture.streams import open_stream
+from pxeconform.capture.window import Window
 
-STANDARD_INPUT = "-"
 
+def read(
+    path: str | Path, info: CaptureInfo | None = None, *, sieve: Sieve | None = None, kernels: Kernels | None = None
+) -> Iterator[Datagram]:
+    """The datagrams of a capture, in the order of time; `-` reads standard input.
 
-def read(path: str | Path, info: CaptureInfo | None = None) -> Iterator[Datagram]:
-    """The datagrams of a capture, in the order of the file; `-` reads standard input.
-
-    `info` is filled while the stream is consumed. Raises `CaptureError` with one sentence when the input cannot be
-    read as a capture at all; a capture that breaks off gives what it holds and a warning in `info`.
+    Frames that stand a little out of order are put right. `info` is filled while the stream is consumed. `sieve`, if
+    there is one, picks the packets when the capture is large enough for compiled kernels. Raises `CaptureError` with
+    one sentence when the input cannot be read as a capture at all; a capture that breaks off gives what it holds and a
+    warning in `info`.
     """
     info = info if info is not None else CaptureInfo(str(path))
-    if str(path) == STANDARD_INPUT:
-        yield from _datagrams(sys.stdin.buffer, info)
-        return
     try:
-        with Path(path).open("rb") as stream:
-            yield from _datagrams(stream, info)
+        with open_stream(path, info) as stream:
+            yield from _datagrams(stream, info, sieve, kernels)
     except OSError as error:
         raise CaptureError(f"{path}: {error.strerror or error}") from error
 
 
-def _datagrams(stream: IO[bytes], info: CaptureInfo) -> Iterator[Datagram]:
-    decoder = Decoder()
-    known: dict[int, str] = {}
-    for frame in frames(stream, info):
-        info.packets += 1
-        if frame.link_type not in known:
-            link = LINK_LAYERS.get(frame.link_type)
-            known[frame.link_type] = link.name if link else f"link type {frame.link_type}"
-            info.link_types.append(known[frame.link_type])
-            if link is None:
-                info.warn(f"frames of {known[frame.link_type]} cannot be read")
-        info.first_time = frame.time if info.first_time is None else min(info.first_time, frame.time)
-        info.last_time = frame.time if info.last_time is None else max(info.last_time, frame.time)
-        info.snapped += len(frame.octets) < frame.length
-        datagram = decoder.decode(frame)
-        if datagram is not None:
-            yield datagram
+def _datagrams(
+    stream: BinaryIO, info: CaptureInfo, sieve: Sieve | None = None, kernels: Kernels | None = None
+) -> Iterator[Datagram]:
+    head = _beginning(stream)
+    every = EveryPacket()
+    if kernels is None:
+        chosen = sieve or every
+        kernels = choose(
+            (walk_pcap, walk_pcapng, put_in_order, chosen.kernel), len(head) if len(head) < SMALL else None
+        )
+    sieve = sieve if sieve is not None and kernels.compiled else every
+    sieve.begin(kernels)
+    window = Window(stream, head, kernels)
+    container = open_container(window, info, kernels)
+    made = Datagrams()
+    counts = dict.fromkeys(Checksum, 0)
+    while True:
+        progress = container.walk()
+        if progress is Progress.HUNGRY and window.finished:
+            container.finish()
+            progress = Progress.DONE
+        taken = window.ripe(progress is Progress.DONE)
+        _note_links(window, taken, info)
+        first = 0
+        while first < taken:
+            first, found = sieve.run(window, first, taken)
+            for number in range(found):
+                base = sieve.rows[number * ROW_COLUMNS + FRAME] * FRAME_COLUMNS
+                options = window.octets[window.index[base + OPTIONS] : window.index[base + OPTIONS_END]]
+                datagram = made.of(
+                    sieve.rows,
+                    number,
+                    window.octets,
+                    window.index[base + NUMBER],
+                    window.index[base + TIME],
+                    container.comment(options),
+                )
+                if datagram is not None:
+                    if datagram.kind is Kind.UDP:
+                        counts[datagram.checksum_state] += 1
+                    yield datagram
+        window.drop(taken)
+        _note(window, info)
+        if progress is Progress.DONE:
+            break
+        if progress is Progress.HUNGRY:
+            window.fill()
+    _conclude(info, made, counts)
+
+
+def _beginning(stream: BinaryIO) -> bytes:
+    """As much of a stream as tells a small capture from a large one."""
+    parts: list[bytes] = []
+    missing = SMALL
+    while missing:
+        part = stream.read(missing)
+        if not part:
+            break
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+def _note_links(window: Window, taken: int, info: CaptureInfo) -> None:
+    """The link types of frames, each once; they change only from one interface to another."""
+    last = -1
+    for number in range(taken):
+        link = window.index[number * FRAME_COLUMNS + LINK]
+        if link == last:
+            continue
+        last = link
+        name = LINK_NAMES.get(link, f"link type {link}")
+        if name not in info.link_types:
+            info.link_types.append(name)
+            if link not in LINK_NAMES:
+                info.warn(f"frames of {name} cannot be read")
+
+
+def _note(window: Window, info: CaptureInfo) -> None:
+    info.packets = window.frames
+    if window.state[FIRST_TIME] >= 0:
+        info.first_time, info.last_time = window.state[FIRST_TIME], window.state[LAST_TIME]
+    info.snapped = window.state[SNAPPED]
+
+
+def _conclude(info: CaptureInfo, made: Datagrams, counts: dict[Checksum, int]) -> None:
     if info.snapped:
         info.warn(f"{info.snapped} frames were cut by the snap length")
-    if decoder.fragments_missing:
-        info.warn(f"of {decoder.fragments_missing} IP packets some fragments are missing")
+    if made.fragments_missing:
+        info.warn(f"of {made.fragments_missing} IP packets some fragments are missing")
+    if counts[Checksum.WRONG]:
+        info.warn(f"{counts[Checksum.WRONG]} datagrams have a wrong UDP checksum: hosts drop them")

@@ -8,6 +8,7 @@ its XML and JSON are left aside for tshark's plain table of fields, which is a h
 from __future__ import annotations
 
 import asyncio
+import heapq
 import io
 import os
 import shutil
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram, Kind
 from pxeconform.capture.streams import STANDARD_INPUT, open_stream
+from pxeconform.capture.window import REORDERED
 
 if TYPE_CHECKING:
     from pyshark import FileCapture
@@ -209,6 +211,17 @@ def read(
         info.warn(f"{info.snapped} frames were cut by the snap length")
     if fragments:
         info.warn(f"of {len(fragments)} IP packets some fragments are missing")
+
+
+def in_order(datagrams: Iterable[Datagram]) -> Iterator[Datagram]:
+    """Small disorder put right, as our own reader does it; what is farther off stays where the file has it."""
+    waiting: list[tuple[int, int, Datagram]] = []
+    for number, datagram in enumerate(datagrams):
+        heapq.heappush(waiting, (datagram.time, number, datagram))
+        if len(waiting) > REORDERED:
+            yield heapq.heappop(waiting)[2]
+    while waiting:
+        yield heapq.heappop(waiting)[2]
 
 
 def _format(path: str | Path) -> str:

@@ -164,7 +164,7 @@ def read(path: str | Path, info: CaptureInfo | None = None) -> Iterator[Datagram
     """The datagrams that tshark decodes; where it reads a message otherwise than our codecs, `info` is told."""
     info = info if info is not None else CaptureInfo(str(path))
     told = _Differences(info)
-    yield from tshark.read(path, info, also=(*DHCP_FIELDS, *TFTP_FIELDS), heed=told.heed)
+    yield from tshark.in_order(tshark.read(path, info, also=(*DHCP_FIELDS, *TFTP_FIELDS), heed=told.heed))
     told.sum_up()
 
 

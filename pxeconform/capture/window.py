@@ -1,0 +1,120 @@
+"""A window of octets that moves over a capture file, with the index of the frames in it.
+
+The file is read in pieces into one buffer, so memory does not grow with it. Kernels see plain octets and integers:
+`Window` owns them.
+"""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from pxeconform.capture.columns import (
+    AT,
+    COUNT,
+    FIRST_TIME,
+    FRAME_COLUMNS,
+    HAVE,
+    LARGEST_FRAME,
+    LAST_TIME,
+    NUMBERS,
+    STATE_COLUMNS,
+    STOP,
+)
+from pxeconform.capture.kernels import Kernels, integers
+from pxeconform.capture.records import put_in_order
+
+PIECE = 1 << 20
+"""Octets that are read at a time; a few pieces stay in the processor's cache while they are looked at."""
+
+REORDERED = 64
+"""Packets that a capture may hold out of the order of time: several queues write into one file."""
+
+_HELD_BACK = 1 << 20
+"""Octets of frames at most that wait for later ones that may be older."""
+_CAPACITY = 3 * LARGEST_FRAME + _HELD_BACK + PIECE
+_MOST_FRAMES = 1 << 14
+
+
+class Window:
+    """The octets from `begin` to `end` of the buffer are not indexed yet; those before belong to indexed frames."""
+
+    def __init__(self, stream: BinaryIO, head: bytes, kernels: Kernels) -> None:
+        self.octets = memoryview(bytearray(_CAPACITY))
+        self.index = integers(_MOST_FRAMES * FRAME_COLUMNS)
+        self.state = integers(STATE_COLUMNS)
+        self.state[FIRST_TIME] = self.state[LAST_TIME] = -1
+        self.capacity = _MOST_FRAMES
+        self.octets[: len(head)] = head
+        self.begin, self.end = 0, len(head)
+        self.finished = False
+        self._stream = stream
+        self._put_in_order = kernels[put_in_order]
+        self._held = 0
+
+    @property
+    def frames(self) -> int:
+        """Frames that the file held so far."""
+        return self.state[NUMBERS]
+
+    def fill(self) -> bool:
+        """Read on; the frames that were taken make room. Tells whether anything came."""
+        start = self.begin
+        for number in range(self._held):
+            start = min(start, self.index[number * FRAME_COLUMNS + AT])
+        if start:
+            self.octets[: self.end - start] = self.octets[start : self.end]
+            for number in range(self._held):
+                self.index[number * FRAME_COLUMNS + AT] -= start
+            self.begin -= start
+            self.end -= start
+        room = min(PIECE, len(self.octets) - self.end)
+        taken = self._stream.readinto(self.octets[self.end : self.end + room])  # type: ignore[attr-defined]
+        self.end += taken or 0
+        self.finished = not taken
+        return bool(taken)
+
+    def has(self, octets: int) -> bool:
+        """Whether so many octets are there to be looked at, after reading on as far as it takes."""
+        while self.end - self.begin < octets:
+            if octets > 2 * LARGEST_FRAME + 12 or not self.fill():
+                return False
+        return True
+
+    def take(self, octets: int) -> memoryview:
+        """The next octets, which are there; they count as read."""
+        self.begin += octets
+        return self.octets[self.begin - octets : self.begin]
+
+    def skip(self, octets: int) -> bool:
+        """Pass over octets, however many; false when the file ends before that."""
+        while octets > self.end - self.begin:
+            octets -= self.end - self.begin
+            self.begin = self.end
+            if not self.fill():
+                return False
+        self.begin += octets
+        return True
+
+    def ripe(self, last: bool) -> int:
+        """Put the frames of the index in order of time; how many of them no later one can come before."""
+        count = self.state[COUNT]
+        self._put_in_order(self.index, self._held, count, REORDERED)
+        if last:
+            return count
+        kept, octets = 0, 0
+        while kept < min(REORDERED, count) and octets <= _HELD_BACK:
+            kept += 1
+            octets += self.index[(count - kept) * FRAME_COLUMNS + HAVE]
+        return count - kept
+
+    def drop(self, taken: int) -> None:
+        """Forget frames that were looked at; the rest is held back."""
+        count = self.state[COUNT]
+        rest = self.index[taken * FRAME_COLUMNS : count * FRAME_COLUMNS]
+        self.index[: len(rest)] = rest
+        self.state[COUNT] = self._held = count - taken
+        self.begin = max(self.begin, 0)
+
+    def walked(self) -> None:
+        """A kernel indexed frames: go on behind them."""
+        self.begin = self.state[STOP]
