@@ -61,13 +61,13 @@ class Datagram:
     """Of the IP header; 0 for IPv6, which has none."""
     copy_of: int | None = None
     """The frame that holds the same datagram, when the capture has it twice."""
-    checksum: int | None = None
+    checksum: int | None = field(default=None, compare=False)
     """Of the UDP header, when there is one."""
-    outer: tuple[str, str] | None = None
+    outer: tuple[str, str] | None = field(default=None, compare=False)
     """Source and destination of the outermost IP header, when the packet came through a tunnel."""
-    vlan: int | None = None
+    vlan: int | None = field(default=None, compare=False)
     """The innermost VLAN tag's number."""
-    flow: int = -1
+    flow: int = field(default=-1, compare=False)
     """The followed flow that a sieve found it to belong to."""
 
     @property

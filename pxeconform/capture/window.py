@@ -17,6 +17,8 @@ from pxeconform.capture.columns import (
     LARGEST_FRAME,
     LAST_TIME,
     NUMBERS,
+    OPTIONS,
+    OPTIONS_END,
     STATE_COLUMNS,
     STOP,
 )
@@ -64,7 +66,8 @@ class Window:
         if start:
             self.octets[: self.end - start] = self.octets[start : self.end]
             for number in range(self._held):
-                self.index[number * FRAME_COLUMNS + AT] -= start
+                for column in (AT, OPTIONS, OPTIONS_END):
+                    self.index[number * FRAME_COLUMNS + column] -= start
             self.begin -= start
             self.end -= start
         room = min(PIECE, len(self.octets) - self.end)
@@ -113,7 +116,6 @@ class Window:
         rest = self.index[taken * FRAME_COLUMNS : count * FRAME_COLUMNS]
         self.index[: len(rest)] = rest
         self.state[COUNT] = self._held = count - taken
-        self.begin = max(self.begin, 0)
 
     def walked(self) -> None:
         """A kernel indexed frames: go on behind them."""

@@ -528,6 +528,14 @@ def test_frames_a_little_out_of_order_are_put_right() -> None:
     assert info.packets == len(order)
 
 
+def test_comments_stay_with_their_frames_when_the_window_moves() -> None:
+    octets = bytes(ETHER / V4 / REQUEST)
+    count = 3000
+    frames = [enhanced(n + 1, octets, option(1, str(n + 1).encode())) for n in range(count)]
+    datagrams, _ = decoded(section() + interface() + b"".join(frames))
+    assert [datagram.comment for datagram in datagrams] == [str(n + 1) for n in range(count)]
+
+
 class TestCopies:
     """Design: the same IP identification and octets within a millisecond are one datagram."""
 
