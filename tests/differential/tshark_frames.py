@@ -54,7 +54,8 @@ def of_ours(capture: Path) -> tuple[list[DhcpFrame], list[TftpFrame]]:
             continue
         packet = second_opinion.tftp_of_ours(datagram)
         packets.extend([packet] if packet is not None else [])
-    return messages, packets
+    # We put frames in order of time, tshark leaves them in that of the file.
+    return sorted(messages, key=lambda each: each.frame), sorted(packets, key=lambda each: each.frame)
 
 
 def transfers(frames: list[TftpFrame]) -> list[dict[str, Any]]:
