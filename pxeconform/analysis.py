@@ -167,11 +167,12 @@ def _one(
     for boot in everything:
         for owned in (*boot.transfers, *boot.evidence.fetches):
             owners.setdefault(id(owned), boot)
+    boot_files = {id(each) for boot in everything for each in boot.evidence.downloads}
     carried: list[Transfer | Fetch] = [*sessions.transfers, *(f for boot in everything for f in boot.evidence.fetches)]
     carried.sort(key=lambda each: each.started)
     numbered = [(f"transfer-{transfers_before + n}", each) for n, each in enumerate(carried, 1)]
     transfers = tuple(
-        _transfer(name, each, owners.get(id(each)), names, path, end)
+        _transfer(name, each, owners.get(id(each)), boot_files, names, path, end)
         for name, each in numbered
         if client is None or _belongs(each, owners.get(id(each)), client)
     )
@@ -211,7 +212,13 @@ def _belongs(carried: Transfer | Fetch, boot: Boot | None, client: str) -> bool:
 
 
 def _transfer(
-    name: str, carried: Transfer | Fetch, boot: Boot | None, names: dict[int, str], path: str, end: int
+    name: str,
+    carried: Transfer | Fetch,
+    boot: Boot | None,
+    boot_files: set[int],
+    names: dict[int, str],
+    path: str,
+    end: int,
 ) -> DiagnosedTransfer:
     owner = names[boot.number] if boot is not None else None
     if isinstance(carried, Fetch):
@@ -219,7 +226,7 @@ def _transfer(
     outcome = carried.outcome(end)
     harmless = False
     if boot is not None:
-        own = any(carried is each for each in boot.evidence.downloads)
+        own = id(carried) in boot_files
         # A probe that no download follows is a refusal; others of the boot's own transfers stay what they are.
         if not own or carried is boot.evidence.download:
             outcome = settled(boot.evidence, carried)

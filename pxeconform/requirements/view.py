@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -46,8 +46,6 @@ class View:
 
     def __init__(self, trace: Trace, sessions: Sessions | None = None) -> None:
         self.trace = trace
-        self._whole: View | None = None
-        self._server = ""
         self.ledger = trace.ledger
         self.coverage = trace.coverage
         target = trace.ledger.target
@@ -79,11 +77,11 @@ class View:
 
     @cached_property
     def _grouped(self) -> tuple[list[Exchange], list[DhcpEvent]]:
-        if self._whole is None:
-            return exchanges(self.sessions.dhcp, self.sessions.unreachable)
-        # Whose a reply is does not depend on who else replied, so nothing needs to be grouped again.
-        found, orphans = self._whole._grouped
-        return [_of_server(e, self._server) for e in found], [o for o in orphans if o.source[0] == self._server]
+        return exchanges(self.sessions.dhcp, self.sessions.unreachable)
+
+    @cached_property
+    def _shares(self) -> dict[str, _Share]:
+        return _share_out(self.sessions, *self._grouped)
 
     def scenario_of(self, frame: int) -> str:
         """The scenario that a frame is marked with."""
@@ -221,18 +219,52 @@ class View:
         return [record for record in self.ledger.sockets if record.scenario == scenario]
 
     def only(self, server: str) -> View:
-        """The same trace, with the sessions of one server alone."""
-        part = View(
-            self.trace,
-            Sessions(
-                transfers=[t for t in self.sessions.transfers if t.server == server],
-                dhcp=[e for e in self.sessions.dhcp if e.from_client or e.source[0] == server],
-                unreachable=[u for u in self.sessions.unreachable if u.destination == server],
-                orphans=[o for o in self.sessions.orphans if server in (o.source, o.destination)],
-            ),
+        """The same trace, with the sessions of one server alone: what it sent, and what was sent to its address."""
+        share = self._shares.get(server, _Share())
+        messages = {e.frame: e for x in share.exchanges for e in (*x.requests, *x.replies)}
+        messages |= {event.frame: event for event in share.unasked}
+        sessions = Sessions(
+            transfers=share.transfers,
+            dhcp=[messages[frame] for frame in sorted(messages)],
+            unreachable=share.unreachable,
+            orphans=share.orphans,
         )
-        part._whole, part._server = self, server
+        part = View(self.trace, sessions)
+        # Whose a reply is does not depend on who else replied, so nothing needs to be grouped again.
+        part._grouped = (share.exchanges, share.unasked)
         return part
+
+
+@dataclass(slots=True)
+class _Share:
+    """One server's part of the sessions of a trace."""
+
+    transfers: list[Transfer] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
+    unasked: list[DhcpEvent] = field(default_factory=list)
+    """Replies that belong to no exchange."""
+    unreachable: list[Datagram] = field(default_factory=list)
+    orphans: list[Datagram] = field(default_factory=list)
+
+
+def _share_out(sessions: Sessions, found: Iterable[Exchange], unasked: Iterable[DhcpEvent]) -> dict[str, _Share]:
+    """By address, in one pass: a capture may show thousands of servers. A broadcast is nobody's who does not answer."""
+    shares: defaultdict[str, _Share] = defaultdict(_Share)
+    for transfer in sessions.transfers:
+        shares[transfer.server].transfers.append(transfer)
+    for exchange in found:
+        servers = dict.fromkeys(reply.source[0] for reply in exchange.replies)
+        servers[exchange.request.destination[0]] = None
+        for server in servers:
+            shares[server].exchanges.append(_of_server(exchange, server))
+    for event in unasked:
+        shares[event.source[0]].unasked.append(event)
+    for error in sessions.unreachable:
+        shares[error.destination].unreachable.append(error)
+    for orphan in sessions.orphans:
+        for server in {orphan.source, orphan.destination}:
+            shares[server].orphans.append(orphan)
+    return shares
 
 
 def _of_server(exchange: Exchange, server: str) -> Exchange:

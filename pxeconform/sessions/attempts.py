@@ -80,8 +80,10 @@ class Attempt:
     """The client's last message."""
     acknowledged: bool = False
     """An ACK gave it its address."""
-    asked: list[tuple[Role, DhcpEvent]] = field(default_factory=list)
-    """Requests to proxy and boot servers."""
+    asked: dict[int, Role] = field(default_factory=dict)
+    """The latest request to a proxy or boot server of each transaction identifier."""
+    last_asked: Role | None = None
+    """The latest of all these."""
     plain_xids: set[int] = field(default_factory=set)
     """Transaction identifiers of its DISCOVERs and REQUESTs."""
 
@@ -96,13 +98,13 @@ class Attempt:
             self.first = event
         self.xids.add(event.message.xid)
         if role in _ANSWER:
-            self.asked.append((role, event))
+            self.asked[event.message.xid] = self.last_asked = role
         elif role in (Role.DISCOVER, Role.REQUEST):
             self.plain_xids.add(event.message.xid)
 
     def of(self, *roles: Role) -> tuple[DhcpEvent, ...]:
         """The messages in these roles."""
-        return tuple(event for role, event in self.messages if role in roles)
+        return tuple([event for role, event in self.messages if role in roles])
 
     @property
     def started(self) -> int:
@@ -242,15 +244,14 @@ def _request_role(event: DhcpEvent) -> Role:
 def _reply_role(attempt: Attempt, event: DhcpEvent) -> Role:
     """An answer to a request on port 4011 or with a boot item, else by its type."""
     message = event.message
-    asked = [(role, e) for role, e in attempt.messages if role in _ANSWER]
-    exact = [(role, e) for role, e in asked if e.message.xid == message.xid]
-    plain = any(e.message.xid == message.xid for role, e in attempt.messages if role in (Role.DISCOVER, Role.REQUEST))
+    exact = attempt.asked.get(message.xid)
+    plain = message.xid in attempt.plain_xids
     tags = message.vendor_options
     has_item = tags is not None and tags.boot_item is not None
-    if event.source[1] == Port.PXE or has_item or (exact and not plain):
-        candidates = exact or asked
-        if candidates:
-            return _ANSWER[candidates[-1][0]]
+    if event.source[1] == Port.PXE or has_item or (exact is not None and not plain):
+        asked = exact or attempt.last_asked
+        if asked is not None:
+            return _ANSWER[asked]
         return Role.ITEM_REPLY if has_item else Role.PROXY_REPLY
     return _REPLIES.get(message.type, Role.OFFER) if message.type is not None else Role.OFFER
 

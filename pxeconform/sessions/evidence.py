@@ -110,6 +110,8 @@ class Evidence:
     """Where all replies together lead the client."""
     downloads: tuple[Transfer, ...] = ()
     """Requests for the boot file, probes and repetitions included."""
+    download: Transfer | None = None
+    """The one of them that counts: the first complete one, else the last that is no probe, else a probe."""
     others: tuple[Transfer, ...] = ()
     """What was fetched besides: credentials, files of the loader."""
     fetches: tuple[Fetch, ...] = ()
@@ -148,13 +150,6 @@ class Evidence:
             if enough and (not targets or found.target in targets):
                 return found
         return None
-
-    @property
-    def download(self) -> Transfer | None:
-        """The transfer of the boot file that counts: the complete one, else the last that is no probe, else a probe."""
-        complete = [t for t in self.downloads if t.outcome() is Outcome.COMPLETE]
-        real = [t for t in self.downloads if t.outcome() is not Outcome.PROBE]
-        return next(iter(complete or real[-1:] or self.downloads[-1:]), None)
 
     @property
     def url(self) -> str | None:
@@ -210,6 +205,7 @@ def gather(attempt: Attempt, trace: Trace, capture_end: int) -> Evidence:
     credentials = [text(event.message.boot_file) for event in attempt.of(Role.CREDENTIAL_REPLY)]
     found.credential_file = next((name for name in credentials if name), None)
     found.downloads, found.others = _downloads(attempt, found)
+    found.download = _counting(found.downloads)
     found.fetches = tuple(
         fetch
         for fetch in trace.fetches.get(found.client_ip or "", ())
@@ -323,7 +319,15 @@ def _downloads(attempt: Attempt, found: Evidence) -> tuple[tuple[Transfer, ...],
         name = _bare(text(found.file_source.message.boot_file))
         best = [transfer for transfer in asked if _bare(transfer.file) == name]
         asked = best or asked
-    return tuple(asked), tuple(t for t in reads if not any(t is other for other in asked))
+    apart = {id(transfer) for transfer in asked}
+    return tuple(asked), tuple(transfer for transfer in reads if id(transfer) not in apart)
+
+
+def _counting(downloads: Sequence[Transfer]) -> Transfer | None:
+    outcomes = [(transfer, transfer.outcome()) for transfer in downloads]
+    complete = [transfer for transfer, outcome in outcomes if outcome is Outcome.COMPLETE]
+    real = [transfer for transfer, outcome in outcomes if outcome is not Outcome.PROBE]
+    return next(iter(complete or real[-1:] or downloads[-1:]), None)
 
 
 def _bare(name: str) -> str:

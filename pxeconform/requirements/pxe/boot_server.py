@@ -34,6 +34,7 @@ from pxeconform.requirements.pxe.requests import (
     is_answered,
     is_silent,
     is_unicast,
+    refusal,
     source_of_absence,
     source_of_service,
     tags_of,
@@ -41,7 +42,6 @@ from pxeconform.requirements.pxe.requests import (
 )
 from pxeconform.requirements.view import View
 from pxeconform.sessions.exchanges import Exchange
-from pxeconform.sessions.transfers import Outcome
 
 _NOWHERE = "0.0.0.0"
 _PXE_CLIENT = b"PXEClient"
@@ -114,10 +114,9 @@ def _names_a_file(answer: Answer, view: View) -> Fact:
     name = answer.reply.message.boot_file
     if not name:
         return broken("no boot file name, neither in file nor in option 67", *answer.frames)
-    for transfer in view.transfers:
-        fetched = transfer.request.filename == name and transfer.server == answer.reply.source[0]
-        if fetched and transfer.outcome() is Outcome.REFUSED and transfer.error is not None:
-            return broken("the server refuses the file that it names", *answer.frames, transfer.error.frame)
+    refused = refusal(name, answer.reply.source[0], view)
+    if refused is not None:
+        return broken("the server refuses the file that it names", *answer.frames, refused)
     return kept("a boot file name", *answer.frames)
 
 

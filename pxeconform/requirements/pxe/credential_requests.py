@@ -181,11 +181,16 @@ def downloads(view: View) -> Iterator[Download | Silent]:
 
 def whole_transfer(name: bytes, server: str, view: View) -> Transfer | None:
     """The first whole octet download of a file, if its contents were kept to the end."""
+    transfer = view.memo(_find_whole).get((name, server)) if name else None
+    return transfer if transfer is not None and transfer.content.octets == len(transfer.content.head) else None
+
+
+def _find_whole(view: View) -> dict[tuple[bytes, str], Transfer]:
+    found: dict[tuple[bytes, str], Transfer] = {}
     for transfer in view.transfers:
-        asked = (transfer.request.filename, transfer.server, transfer.request.mode)
-        if name and asked == (name, server, "octet") and transfer.delivered and transfer.content.sha256:
-            return transfer if transfer.content.octets == len(transfer.content.head) else None
-    return None
+        if transfer.request.mode == "octet" and transfer.delivered and transfer.content.sha256:
+            found.setdefault((transfer.request.filename, transfer.server), transfer)
+    return found
 
 
 def last_frame(transfer: Transfer) -> int:

@@ -48,10 +48,9 @@ from pxeconform.requirements.pxe.credential_requests import (
     wanted,
     without_bit,
 )
-from pxeconform.requirements.pxe.requests import Answer, is_answered, is_silent, tags_of
+from pxeconform.requirements.pxe.requests import Answer, is_answered, is_silent, refusal, tags_of
 from pxeconform.requirements.view import View
 from pxeconform.sessions.exchanges import Exchange
-from pxeconform.sessions.transfers import Outcome
 
 if TYPE_CHECKING:
     from pxeconform.protocol.credentials import Verification
@@ -142,10 +141,9 @@ def _names_credentials(answer: Answer, view: View) -> Fact:
     name = answer.reply.message.boot_file
     if not name:
         return broken("no name of a credentials file", *answer.frames)
-    for transfer in view.transfers:
-        asked = (transfer.request.filename, transfer.server) == (name, answer.reply.source[0])
-        if asked and transfer.outcome() is Outcome.REFUSED and transfer.error is not None:
-            return broken("the server refuses the credentials file that it names", *answer.frames, transfer.error.frame)
+    refused = refusal(name, answer.reply.source[0], view)
+    if refused is not None:
+        return broken("the server refuses the credentials file that it names", *answer.frames, refused)
     return kept("the name of a credentials file", *answer.frames)
 
 

@@ -14,6 +14,7 @@ from pxeconform.requirements.model import Fact, broken, kept, unclear
 from pxeconform.requirements.view import View
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.exchanges import Exchange, is_boot_server_request
+from pxeconform.sessions.transfers import Outcome
 
 _BROADCASTS = ("255.255.255.255",)
 
@@ -55,16 +56,20 @@ def well_formed(request: DhcpEvent) -> bool:
 
 def boot_server_requests(view: View) -> Sequence[Exchange]:
     """A well-formed request for a boot item, not for its credentials."""
-    return [e for e in _items(view) if not cast("BootItem", e.item).wants_credentials]
+    return view.memo(_find_boot_requests)
 
 
 def credential_requests(view: View) -> Sequence[Exchange]:
     """A well-formed request for the credentials of a boot item (the layer's most significant bit is set)."""
-    return [e for e in _items(view) if cast("BootItem", e.item).wants_credentials]
+    return view.memo(_find_credential_requests)
 
 
-def _items(view: View) -> Sequence[Exchange]:
-    return cast("Sequence[Exchange]", view.memo(_find_items))
+def _find_boot_requests(view: View) -> list[Exchange]:
+    return [e for e in view.memo(_find_items) if not cast("BootItem", e.item).wants_credentials]
+
+
+def _find_credential_requests(view: View) -> list[Exchange]:
+    return [e for e in view.memo(_find_items) if cast("BootItem", e.item).wants_credentials]
 
 
 def _find_items(view: View) -> list[Exchange]:
@@ -96,6 +101,10 @@ def _is_plain_dhcp(exchange: Exchange, reply: DhcpEvent) -> bool:
 
 def advertised_types(view: View) -> frozenset[int]:
     """Boot server types that the target itself lists in option 43, tags 8 and 9."""
+    return view.memo(_find_types)
+
+
+def _find_types(view: View) -> frozenset[int]:
     types: set[int] = set()
     for event in view.sessions.dhcp:
         tags = None if event.from_client else event.message.vendor_options
@@ -113,8 +122,11 @@ def source_of_service(item: BootItem, view: View) -> str | None:
         return "its ICS claims it" if served else None
     if item.layer == 0 and item.type in advertised_types(view):
         return "the server lists it in option 43"
-    answered = any(e.replies and e.item == item for e in boot_server_requests(view))
-    return "the server answered another request for it" if answered else None
+    return "the server answered another request for it" if item in view.memo(_find_answered) else None
+
+
+def _find_answered(view: View) -> frozenset[BootItem | None]:
+    return frozenset(e.item for e in boot_server_requests(view) if e.replies)
 
 
 def source_of_absence(item: BootItem, view: View) -> str | None:
@@ -124,6 +136,19 @@ def source_of_absence(item: BootItem, view: View) -> str | None:
         return None if any(item.type == service.type for service in claimed) else "its ICS does not list the type"
     listed = advertised_types(view)
     return "the server does not list the type in option 43" if listed and item.type not in listed else None
+
+
+def refusal(name: bytes, server: str, view: View) -> int | None:
+    """The frame in which a server refuses a file, when a client asks for it."""
+    return view.memo(_find_refusals).get((name, server))
+
+
+def _find_refusals(view: View) -> dict[tuple[bytes, str], int]:
+    found: dict[tuple[bytes, str], int] = {}
+    for transfer in view.transfers:
+        if transfer.error is not None and transfer.outcome() is Outcome.REFUSED:
+            found.setdefault((transfer.request.filename, transfer.server), transfer.error.frame)
+    return found
 
 
 # -- owed answers and owed silence ------------------------------------------------------------------------------------
@@ -157,8 +182,11 @@ def is_silent(exchange: Exchange, view: View) -> Fact:
 
 def was_alive(exchange: Exchange, view: View) -> bool:
     """The server answered something on the same port: silence of a dead one is worth nothing."""
-    there = exchange.request.destination
-    return any(e.replies and e.request.destination == there for e in view.exchanges)
+    return exchange.request.destination in view.memo(_find_living)
+
+
+def _find_living(view: View) -> frozenset[tuple[str, int]]:
+    return frozenset(e.request.destination for e in view.exchanges if e.replies)
 
 
 def is_unicast(exchange: Exchange) -> bool:

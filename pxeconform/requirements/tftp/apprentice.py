@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import cast
 
 from pxeconform.protocol.tftp import Ack, Data
@@ -65,8 +66,8 @@ def one_block_is_sent(repeat: Repeat, view: View) -> Fact:
     end = min(repeat.until, repeat.second.time + span)
     sent = [
         event
-        for event in events_after(transfer, repeat.first)
-        if event.sender is Sender.SERVER and event.time <= end and isinstance(event.packet, Data)
+        for event in takewhile(lambda event: event.time <= end, events_after(transfer, repeat.first))
+        if event.sender is Sender.SERVER and isinstance(event.packet, Data)
     ]
     copies = [e for e in sent if cast("Data", e.packet).block == following]
     beyond = [e for e in sent if cast("Data", e.packet).block == (following + 1) & 0xFFFF]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from pxeconform.protocol import tftp
 from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Request
@@ -207,11 +209,12 @@ def first_reply(transfer: Transfer) -> Event | None:
 
 def events_after(transfer: Transfer, event: Event) -> Iterator[Event]:
     """The events that follow one (several datagrams may share a time stamp, so the order counts)."""
-    events = iter(transfer.events)
-    for earlier in events:
-        if earlier is event:
-            break
-    return events
+    events = transfer.events
+    # Big transfers have occasions by the thousand: what came before is skipped by its time.
+    near = bisect_left(events, event.time, key=lambda earlier: earlier.time)
+    places = chain(range(near, len(events)), range(near))
+    at = next((place for place in places if events[place] is event), len(events))
+    return map(events.__getitem__, range(at + 1, len(events)))
 
 
 def is_closed(transfer: Transfer, event: Event) -> bool:
