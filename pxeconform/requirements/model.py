@@ -134,8 +134,7 @@ class Rule(Generic[OccasionT]):
         """One fact for each occasion."""
         for occasion in self.when(view):
             fact = self.then(occasion, view)
-            scenarios = frozenset(filter(None, map(view.scenario_of, fact.frames)))
-            yield Fact(fact.holds, tuple(sorted(set(fact.frames))), fact.observed, scenarios)
+            yield Fact(fact.holds, tuple(sorted(set(fact.frames))), fact.observed, view.scenarios_of(fact.frames))
 
 
 AnyRule = Rule[Any]

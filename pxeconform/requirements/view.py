@@ -41,6 +41,9 @@ class Trace:
         return cls(tuple(sorted(datagrams, key=lambda d: (d.time, d.frame))), ledger, coverage)
 
 
+_NO_SCENARIOS: frozenset[str] = frozenset()
+
+
 class View:
     """What a rule may ask."""
 
@@ -86,6 +89,10 @@ class View:
     def scenario_of(self, frame: int) -> str:
         """The scenario that a frame is marked with."""
         return self._marks.get(frame, "")
+
+    def scenarios_of(self, frames: Iterable[int]) -> frozenset[str]:
+        """All scenarios that frames are marked with; nothing is marked in a capture from the field."""
+        return frozenset(filter(None, map(self.scenario_of, frames))) if self._marks else _NO_SCENARIOS
 
     def payload(self, frame: int) -> bytes | None:
         """What a datagram held; `None` where only sessions were kept, as in the analysis of a capture."""

@@ -71,13 +71,13 @@ def waiting(view: View) -> list[Waiting]:
 
 def _waiting(view: View) -> list[Waiting]:
     found = []
+    disturbed = {id(transfer) for transfer in view.transfers if is_disturbed(transfer)}
     for turn, wanted in reading_turns(view):
-        first = next((e for e in turn.data if cast("Data", e.packet).block == wanted), None)
-        if first is None or turn.error is not None or is_disturbed(turn.transfer):
-            continue
         copies = tuple(e for e in turn.data if cast("Data", e.packet).block == wanted)
-        long = turn.until is None or turn.until - first.time >= retransmission_window(view, turn.transfer.server)
-        if len(copies) > 1 or long:
+        if not copies or turn.error is not None or id(turn.transfer) in disturbed:
+            continue
+        waited = None if turn.until is None else turn.until - copies[0].time
+        if len(copies) > 1 or waited is None or waited >= retransmission_window(view, turn.transfer.server):
             found.append(Waiting(turn, copies))
     return found
 

@@ -144,8 +144,9 @@ def own_timer(transfer: Transfer) -> int | None:
 
 def is_disturbed(transfer: Transfer) -> bool:
     """Something odd was done to the transfer: another rule says what is owed then."""
-    odd = any(e.sender is Sender.STRANGER or (e.sender is Sender.CLIENT and not _is_plain(e)) for e in transfer.events)
-    return odd or bool(transfer.duplicate_acks or transfer.other_tids) or len(transfer.request_frames) > 1
+    if transfer.duplicate_acks or transfer.other_tids or len(transfer.request_frames) > 1:
+        return True
+    return any(e.sender is Sender.STRANGER or (e.sender is Sender.CLIENT and not _is_plain(e)) for e in transfer.events)
 
 
 def _is_plain(event: Event) -> bool:
