@@ -128,6 +128,20 @@ BOOT_RULES: tuple[Rule[BootCase], ...] = (
         _PORT_4011,
     ),
     Rule(
+        "credentials-invalid",
+        "fatal",
+        symptoms.false_credentials,
+        "Sign the boot file again, with the key whose certificate the client holds, and serve both together.",
+        _PORT_4011,
+    ),
+    Rule(
+        "arp-unanswered",
+        "fatal",
+        symptoms.not_requested,
+        "Check that the next-server address and the router option are right, and capture beside the client to see.",
+        "eth.addr == {mac}",
+    ),
+    Rule(
         "capture-incomplete",
         "warning",
         symptoms.incomplete,

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pxeconform.diagnosis.lenses.model import Kind, Subject, look
+from pxeconform.diagnosis.lenses.table import LENSES
 from pxeconform.diagnosis.model import Symptom
+from pxeconform.protocol.dhcp import NOWHERE
 from pxeconform.registry.dhcp_options import Option
 from pxeconform.registry.pxe_tags import DiscoveryControl
 from pxeconform.registry.screen_codes import CAUSE_CODES, CauseCodes
@@ -23,6 +26,9 @@ from pxeconform.sessions.steps import Status, http_trouble
 _IPXE_SECS_OF_LATER_TRY = 8
 _SECS_OF_LATER_TRY = 4
 _LATE = 3 * SECOND
+_SLOW_SERVER = 7 * SECOND // 2
+"""Servers that test an address before they offer it take up to three seconds."""
+
 _AT_ONCE = SECOND // 5
 _STEP_OFFER, _STEP_SELECT, _STEP_ADDRESS, _STEP_DISCOVERY, _STEP_REPLY, STEP_DOWNLOAD = 2, 3, 4, 5, 6, 7
 _STEP_AUTHENTICITY, _STEP_EXECUTE = 8, 9
@@ -70,19 +76,53 @@ def proxy_only(case: BootCase) -> Symptom | None:
 
 
 def malformed(case: BootCase) -> Symptom | None:
-    """Every offer with an address is built so that clients reject it."""
-    if not case.failed_at(_STEP_SELECT):
-        return None
-    xids = frozenset(case.boot.evidence.attempt.xids)
-    bad = [(offer, defects(offer, xids)) for offer in case.boot.offers if offer.gives_address]
+    """The replies that the client waited for are there, and built so that clients do or must reject them."""
+    return _offers_rejected(case) if case.failed_at(_STEP_SELECT) else _replies_rejected(case)
+
+
+def _offers_rejected(case: BootCase) -> Symptom | None:
+    found = case.boot.evidence
+    xids = frozenset(found.attempt.xids)
+    giving = [offer for offer in case.boot.offers if offer.gives_address]
+    bad = [(offer, defects(offer, xids) or _refused(case, offer.event, Kind.OFFER)) for offer in giving]
     if not bad or not all(problems for _, problems in bad):
         return None
     offer, problems = bad[0]
-    return Symptom(
-        f"the client ignores the offer of {offer.server}: {'; '.join(problems)}",
-        tuple(offer.frame for offer, _ in bad),
-        "likely",
-    )
+    text = f"the client ignores the offer of {offer.server}: {'; '.join(problems)}"
+    return Symptom(text, tuple(offer.frame for offer, _ in bad), "likely")
+
+
+_AWAITED = (
+    (_STEP_ADDRESS, Role.PROXY_REPLY, Kind.PROXY_REPLY, Role.PROXY_REQUEST),
+    (_STEP_ADDRESS, Role.ACK, Kind.ACK, Role.REQUEST),
+    (_STEP_REPLY, Role.ITEM_REPLY, Kind.ITEM_REPLY, Role.ITEM_REQUEST),
+)
+
+
+def _replies_rejected(case: BootCase) -> Symptom | None:
+    """Answers came and the client goes on asking; its own lens may say why."""
+    for step, role, kind, asked in _AWAITED:
+        replies = case.boot.evidence.of(role)
+        if not case.failed_at(step) or not replies or case.frames(Role.DECLINE, Role.NAK):
+            continue
+        if role is Role.PROXY_REPLY and _empty_answer(case) is not None:
+            continue
+        if role is Role.ACK and case.frames(Role.PROXY_REQUEST):
+            continue
+        why = [reason for event in replies for reason in _refused(case, event, kind)]
+        text = f"{replies[0].server} answers, and the client goes on asking"
+        frames = (*case.frames(asked), *(event.frame for event in replies))
+        return Symptom(f"{text}: {why[0]}" if why else text, frames, "likely" if why else "possible")
+    return None
+
+
+def _refused(case: BootCase, event: DhcpEvent, kind: Kind) -> tuple[str, ...]:
+    """Why the client's own firmware would not take a reply, if its lens is known."""
+    lens = LENSES.get(case.boot.firmware.value)
+    if lens is None or event.message.cut:
+        return ()
+    reading = look(lens, Subject(kind, event.frame, case.boot, event=event))
+    return (reading.reason,) if reading.verdict != "accepts" else ()
 
 
 def no_boot_file(case: BootCase) -> Symptom | None:
@@ -244,10 +284,30 @@ def loop(case: BootCase) -> Symptom | None:
 
 def credentials(case: BootCase) -> Symptom | None:
     """Step 8 failed."""
-    if not case.failed_at(_STEP_AUTHENTICITY):
-        return None
     step = case.boot.step(_STEP_AUTHENTICITY)
+    if not case.failed_at(_STEP_AUTHENTICITY) or step.detail.get("invalid"):
+        return None
     return Symptom(f"the client asks for credentials of its boot file: {step.detail.get('reason')}", step.frames)
+
+
+def false_credentials(case: BootCase) -> Symptom | None:
+    """Step 8 brought credentials that do not vouch for the boot file."""
+    step = case.boot.step(_STEP_AUTHENTICITY)
+    if not case.failed_at(_STEP_AUTHENTICITY) or not step.detail.get("invalid"):
+        return None
+    return Symptom(f"the client cannot accept the credentials: {step.detail.get('reason')}", step.frames, "likely")
+
+
+def not_requested(case: BootCase) -> Symptom | None:
+    """All is there to begin the download, and the client does not."""
+    boot = case.boot
+    if not case.failed_at(STEP_DOWNLOAD) or boot.evidence.download is not None or boot.evidence.fetch is not None:
+        return None
+    if boot.evidence.file_source is None or arp(case) is not None or boot.evidence.url is not None:
+        return None
+    server = boot.boot_server or "its server"
+    text = f"the client has its address and never asks {server} for {boot.boot_file}"
+    return Symptom(f"{text}: it may not reach that address", case.frames(Role.ACK, Role.ITEM_REPLY), "possible")
 
 
 def http(case: BootCase) -> Symptom | None:
@@ -321,9 +381,13 @@ def late_link(case: BootCase) -> Symptom | None:
     if secs >= least and firmware is not Firmware.UBOOT:
         text = f"the first DISCOVER in the capture has secs {secs}: earlier ones were lost"
         return Symptom(text, (asked[0].frame, first_offer.frame), "likely")
-    lost = [event for event in asked if event.time <= first_offer.time]
+    # A relay's copy is no further try.
+    direct = [event for event in asked if event.message.giaddr == NOWHERE] or list(asked)
+    lost = [event for event in direct if event.time <= first_offer.time] or direct[:1]
     waited, answered = first_offer.time - lost[0].time, first_offer.time - lost[-1].time
-    if len(lost) < 3 or waited < _LATE or answered > _AT_ONCE:
+    # A server that is only slow would have answered the try before the last one.
+    patient = len(lost) >= 2 and lost[-1].time - lost[-2].time >= _SLOW_SERVER
+    if (len(lost) < 3 and not patient) or waited < _LATE or answered > _AT_ONCE:
         return None
     if found.trace.neighbours.asked_between(lost[0].time, lost[-1].time, first_offer.address):
         return None

@@ -27,7 +27,7 @@ from pxeconform.sessions.offers import Lead, Offer, OfferKind, host_of, lead_of,
 from pxeconform.sessions.sessions import Sessions
 from pxeconform.sessions.transfers import Outcome, Transfer
 
-_STARTING = 10 * SECOND
+STARTING = 10 * SECOND
 """Within this time firmware that could not start a boot file goes on to its next way of booting."""
 
 _DUMB = 30 * SECOND
@@ -76,6 +76,8 @@ class Trace:
     """DHCPv6 messages of clients that are no iPXE, by link address."""
     fetches: dict[str, list[Fetch]]
     """HTTP requests, by the client's address."""
+    shows_transfers: bool
+    """There is TFTP or HTTP of anybody: else a filter may have kept it out of the capture."""
 
 
 def index(sessions: Sessions) -> Trace:
@@ -90,7 +92,8 @@ def index(sessions: Sessions) -> Trace:
             dhcp6.setdefault(event.client, []).append(event)
     for fetch in find_fetches(sessions.tcp):
         fetches.setdefault(fetch.client, []).append(fetch)
-    return Trace(neighbours(sessions.arp), unreachable, dhcp6, fetches)
+    shows_transfers = bool(sessions.transfers or fetches)
+    return Trace(neighbours(sessions.arp), unreachable, dhcp6, fetches, shows_transfers)
 
 
 @dataclass(slots=True)
@@ -130,6 +133,12 @@ class Evidence:
     def until(self) -> int:
         """How far the attempt was watched: to the client's next one, or to the end of the capture."""
         return self.abandoned.time if self.abandoned is not None else self.capture_end
+
+    @property
+    def gave_up(self) -> str | None:
+        """What the same program turned to instead of going on."""
+        later = self.abandoned
+        return later.how if later is not None and later.same_program else None
 
     def silent(self, tries: Sequence[int], wait: Wait) -> bool:
         """Nothing came for requests at these times, and nothing would have come any more."""
@@ -366,7 +375,7 @@ def not_started(found: Evidence, delivered: int) -> Abandoned | None:
     if later is None or not later.same_program or found.firmware is not Firmware.EDK2:
         return None
     own_traffic = any(transfer.started >= delivered for transfer in found.others)
-    return later if not own_traffic and 0 <= later.time - delivered <= _STARTING else None
+    return later if not own_traffic and 0 <= later.time - delivered <= STARTING else None
 
 
 def dumb(found: Evidence, delivered: int) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from pxeconform.protocol.tftp import Error
+from pxeconform.registry.dhcp_options import Option
 from pxeconform.sessions.attempts import SECOND, Role
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.evidence import (
@@ -19,6 +20,7 @@ from pxeconform.sessions.evidence import (
     DOWNLOAD,
     OFFERS,
     PORT_4011,
+    STARTING,
     Evidence,
     dumb,
     not_started,
@@ -80,12 +82,29 @@ def _times(events: Iterable[DhcpEvent]) -> tuple[int, ...]:
 def _discover(found: Evidence, _: Nbp | None) -> _Found:
     events = found.of(Role.DISCOVER)
     if not events:
-        return _Found(None)
+        return _Found(Status.NOT_NEEDED if _reuses_address(found) else None)
     return _Found(Status.DONE, _marks(events), {"tries": len(events), "xid": f"0x{events[0].message.xid:08x}"})
+
+
+def _reuses_address(found: Evidence) -> bool:
+    """INIT-REBOOT: a REQUEST for a known address, with option 50 and without 54 (RFC 2131 section 4.3.2)."""
+    requests = found.of(Role.REQUEST)
+    if not requests or found.of(Role.DISCOVER) or found.attempt.family == "ipv6":
+        return bool(requests) and not found.of(Role.DISCOVER, Role.OFFER) and found.attempt.family == "ipv6"
+    first = requests[0].message
+    return first.address(Option.REQUESTED_ADDRESS) is not None and first.server_identifier is None
+
+
+def _goes_on_asking(requests: Iterable[DhcpEvent], replies: Iterable[DhcpEvent]) -> bool:
+    """The client repeats its question although an answer is there: it does not take the answer."""
+    answered = min((event.time for event in replies), default=None)
+    return answered is not None and sum(event.time > answered for event in requests) >= 2
 
 
 def _offer(found: Evidence, _: Nbp | None) -> _Found:
     asked = found.of(Role.DISCOVER)
+    if _reuses_address(found):
+        return _Found(Status.NOT_NEEDED)
     marks = _marks(offer.event for offer in found.offers)
     servers = sorted({offer.server for offer in found.offers})
     detail = {"servers": servers}
@@ -100,6 +119,8 @@ def _offer(found: Evidence, _: Nbp | None) -> _Found:
 def _select(found: Evidence, _: Nbp | None) -> _Found:
     selected = [offer for offer in found.offers if offer.selected]
     requests = found.of(Role.REQUEST)
+    if _reuses_address(found):
+        return _Found(Status.NOT_NEEDED)
     chosen = next((offer for offer in selected if offer.gives_address), None)
     if requests or (chosen is not None and chosen.kind is OfferKind.BOOTP):
         detail: dict[str, object] = {}
@@ -130,10 +151,14 @@ def _address(found: Evidence, _: Nbp | None) -> _Found:
         detail["proxy_request"] = proxy
     if declines and not any(ack.time > declines[-1].time for ack in acks):
         return _Found(Status.FAILED, marks, {**detail, "reason": "the client declined the address"})
+    if acks and _goes_on_asking(requests, acks) and not _went_on(found):
+        return _Found(
+            Status.FAILED, marks, {**detail, "reason": "the client goes on asking, whatever the server answers"}
+        )
     if acks:
         detail["server"] = acks[-1].server
         if proxy_status is Status.FAILED:
-            detail["reason"] = "the proxy does not answer on port 4011"
+            detail["reason"] = "the client gets no answer that it takes on port 4011"
         if proxy_status is not None:
             return _Found(proxy_status, marks, detail)
         nobody = found.no_answer_by_arp(found.server_of_file, *_proxies(found)) if _owes_proxy_request(found) else None
@@ -166,6 +191,10 @@ def _owes_proxy_request(found: Evidence) -> bool:
     return found.lead is Lead.PROXY and not asked and not found.downloads
 
 
+def _went_on(found: Evidence) -> bool:
+    return bool(found.downloads or found.of(Role.ITEM_REQUEST) or found.fetches)
+
+
 def _proxy_request(found: Evidence) -> tuple[Detail | None, Status | None]:
     """The request to port 4011 without a boot item: part of step 4 (PXE 2.1 Figure 2-4)."""
     requests, replies = found.of(Role.PROXY_REQUEST), found.of(Role.PROXY_REPLY)
@@ -178,7 +207,9 @@ def _proxy_request(found: Evidence) -> tuple[Detail | None, Status | None]:
         "answered": bool(replies),
         "boot_file": next((text(e.message.boot_file) for e in reversed(replies) if e.message.boot_file), None),
     }
-    went_on = bool(found.downloads or found.of(Role.ITEM_REQUEST) or found.fetches)
+    went_on = _went_on(found)
+    if replies and _goes_on_asking(requests, replies) and not went_on:
+        return detail, Status.FAILED
     if replies or went_on:
         return detail, Status.DONE
     if found.icmp_about_port_4011() or found.silent(_times(requests), PORT_4011):
@@ -208,6 +239,9 @@ def _discovery(found: Evidence, _: Nbp | None) -> _Found:
 
 def _discovery_ack(found: Evidence, _: Nbp | None) -> _Found:
     requests, replies = found.of(Role.ITEM_REQUEST), found.of(Role.ITEM_REPLY)
+    if replies and _goes_on_asking(requests, replies) and not _has_download(found):
+        reason = "the client goes on asking, whatever the boot server answers"
+        return _Found(Status.FAILED, _marks(replies), {"server": replies[-1].server, "reason": reason})
     if replies:
         names = [text(event.message.boot_file) for event in replies if event.message.boot_file]
         return _Found(
@@ -329,9 +363,12 @@ def _no_download(found: Evidence) -> _Found:
     if nobody is not None:
         return _Found(Status.FAILED, _arp_marks(nobody), _arp_detail(nobody))
     last = max(event.time for event in (*acks, *bootp))
-    if found.silent((last,), ASKING):
-        reason = "the client never requested the file"
-        return _Found(Status.FAILED, (), {"reason": reason})
+    if found.gave_up:
+        return _Found(Status.FAILED, (), {"reason": f"the client never requested the file, then {found.gave_up}"})
+    spoke = found.client_ip is not None and found.trace.neighbours.heard(found.client_ip, last)
+    would_be_seen = found.trace.shows_transfers or (spoke and found.url is not None)
+    if would_be_seen and found.silent((last,), ASKING):
+        return _Found(Status.FAILED, (), {"reason": "the client never requested the file"})
     return _Found(None)
 
 
@@ -343,7 +380,11 @@ def _authenticity(found: Evidence, _: Nbp | None) -> _Found:
     transfers = [transfer for transfer in found.others if transfer.file == found.credential_file]
     marks += tuple((event.frame, event.time) for t in transfers for event in (t.events[0], t.events[-1]))
     detail = {"file": found.credential_file, "answered": bool(replies)}
-    if any(settled(found, transfer) is Outcome.COMPLETE for transfer in transfers):
+    whole = [transfer for transfer in transfers if settled(found, transfer) is Outcome.COMPLETE]
+    if whole:
+        fault = _credentials_fault(found, whole[0])
+        if fault is not None:
+            return _Found(Status.FAILED, marks, {**detail, "reason": fault, "invalid": True})
         return _Found(Status.DONE, marks, detail)
     if replies:
         ended = [settled(found, transfer) for transfer in transfers]
@@ -355,6 +396,32 @@ def _authenticity(found: Evidence, _: Nbp | None) -> _Found:
     if found.silent(_times(requests), PORT_4011):
         return _Found(Status.FAILED, marks, {**detail, "reason": "the request for credentials was not answered"})
     return _Found(Status.NOT_CAPTURED, marks, detail)
+
+
+def _credentials_fault(found: Evidence, transfer: Transfer) -> str | None:
+    """Why the credentials cannot have been accepted (EFI 1.10 section 15.5); `None` where nothing speaks against them.
+
+    What the program did that they vouch for decides first: if it ran, they were.
+    """
+    download = found.download
+    ended = max(transfer.ended, download.ended) if download is not None else transfer.ended
+    if any(other.started > ended and other.file != transfer.file for other in found.others):
+        return None
+    later = found.abandoned
+    if later is not None and not later.same_program:
+        return None
+    head = bytes(transfer.content.head)
+    if len(head) == transfer.content.octets and not transfer.content.cut:
+        from pxeconform.protocol.credentials import verify_credentials
+
+        program = bytes(download.content.head) if download is not None else b""
+        known = download is not None and download.delivered and len(program) == download.content.octets
+        failed = verify_credentials(head, program if known else None).failed
+        if failed:
+            return f"{transfer.file} does not stand the test of {failed[0].step.label}: {failed[0].reason}"
+    if later is not None and 0 <= later.time - ended <= STARTING:
+        return f"{later.how} follows at once on the credentials"
+    return None
 
 
 def _execute(found: Evidence, nbp: Nbp | None) -> _Found:

@@ -24,8 +24,11 @@ from boot_traces import (
     statuses,
     tags,
 )
+from credentials_parts import signer_of
 
 from pxeconform.protocol import tftp
+from pxeconform.protocol.certificates import RSA_512_MD5
+from pxeconform.protocol.credentials import build_credentials
 from pxeconform.protocol.dhcp import Message, options
 from pxeconform.registry.dhcp_options import BootpOp, MessageType, Option
 from pxeconform.registry.pxe_tags import PxeTag
@@ -115,7 +118,7 @@ def test_credentials_are_step_8_before_or_after_the_boot_file(before: bool) -> N
         wire.download("nbp.0", BIOS, server=PROXY)
     asked = wire.ask_item(layer=0x8000)
     answered = wire.answer_item(layer=0x8000, file=b"nbp.cred")
-    wire.download("nbp.cred", b"c" * 700, port=2002, server=PROXY)
+    wire.download("nbp.cred", build_credentials(BIOS, signer_of(RSA_512_MD5.name)), port=2002, server=PROXY)
     if before:
         wire.download("nbp.0", BIOS, server=PROXY)
     (boot,) = wire.boots()

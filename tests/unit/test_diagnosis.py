@@ -23,12 +23,15 @@ from boot_traces import (
     menu,
     tags,
 )
+from credentials_parts import signer_of
 
 from pxeconform.diagnosis.boots import BOOT_RULES
 from pxeconform.diagnosis.model import MOST_FRAMES, filled, spread
 from pxeconform.diagnosis.stall import Stall, find_stall
 from pxeconform.diagnosis.transfers import TRANSFER_RULES, TransferCase, diagnose_transfer
 from pxeconform.protocol import tftp
+from pxeconform.protocol.certificates import RSA_512_MD5
+from pxeconform.protocol.credentials import build_credentials
 from pxeconform.registry.dhcp_options import MessageType, Option
 from pxeconform.registry.pxe_tags import PxeTag
 from pxeconform.registry.screen_codes import CAUSES
@@ -403,11 +406,103 @@ def credentials_missing() -> tuple[Wire, float]:
     return wire, 4
 
 
-def credentials_there() -> tuple[Wire, float]:
+def credentials_there(vouched_for: bytes = BIOS) -> tuple[Wire, float]:
+    wire = _asks_credentials()
+    wire.answer_item(layer=0x8000, file=b"cred")
+    wire.download("cred", build_credentials(vouched_for, signer_of(RSA_512_MD5.name)), port=2005, server=PROXY)
+    return wire, 4
+
+
+def credentials_of_another_file() -> tuple[Wire, float]:
+    return credentials_there(BIOS + b"!")
+
+
+def credentials_that_are_none() -> tuple[Wire, float]:
     wire = _asks_credentials()
     wire.answer_item(layer=0x8000, file=b"cred")
     wire.download("cred", bytes(100), port=2005, server=PROXY)
     return wire, 4
+
+
+def false_credentials_that_the_client_took() -> tuple[Wire, float]:
+    wire, _ = credentials_that_are_none()
+    wire.download("kernel", BIOS, port=2006, server=PROXY)
+    return wire, 4
+
+
+def item_reply_to_the_wrong_port() -> tuple[Wire, float]:
+    """dnsmasq 2.92 answers to port 68, where EDK2 does not listen."""
+    wire = _edk2()
+    wire.discover()
+    wire.proxy_offer(menu())
+    wire.offer()
+    wire.request()
+    wire.ack()
+    for pause in (0, 1, 2, 3):
+        wire.wait(pause).ask_item()
+        wire.from_server(
+            MessageType.ACK,
+            PXE,
+            tags((PxeTag.BOOT_ITEM, b"\x80\0\0\0")),
+            server=PROXY,
+            file=b"nbp",
+            port=4011,
+            to=(CLIENT, 68),
+            xid=0x77,
+        )
+    return wire, 4
+
+
+def item_reply_to_the_right_port() -> tuple[Wire, float]:
+    wire = _edk2()
+    wire.discover()
+    wire.proxy_offer(menu())
+    wire.offer()
+    wire.request()
+    wire.ack()
+    wire.ask_item()
+    wire.answer_item(file=b"nbp")
+    wire.download("nbp", PE_X64, server=PROXY)
+    return wire, 4
+
+
+def ack_that_the_client_does_not_take() -> tuple[Wire, float]:
+    wire = _ipxe()
+    wire.discover()
+    wire.offer(file=b"nbp", siaddr=TFTP)
+    for pause in (0, 0.5, 1, 2):
+        wire.wait(pause).request()
+        wire.ack(file=b"nbp", siaddr=TFTP, port=6700)
+    return wire, 8
+
+
+def address_asked_for_again() -> tuple[Wire, float]:
+    """INIT-REBOOT: no DISCOVER, no server identifier, and nobody answers."""
+    wire = _ipxe()
+    for pause in (0, 1, 2, 4):
+        wire.wait(pause).from_client(MessageType.REQUEST, (Option.REQUESTED_ADDRESS, b"\n\1\2\x32"))
+    return wire, 8
+
+
+def file_never_requested() -> tuple[Wire, float]:
+    """The client has all that it needs, is silent, and begins anew: the server's network is none of its own."""
+    wire = _edk2().lease(file=b"nbp", siaddr="10.9.9.9")
+    wire.wait(30).solicit()
+    return wire, 1
+
+
+def dhcp_alone_was_captured() -> tuple[Wire, float]:
+    return _edk2().lease(file=b"nbp"), 600
+
+
+def edk2_link_late() -> tuple[Wire, float]:
+    wire = _edk2()
+    for pause in (0, 4):
+        wire.wait(pause).discover(0)
+    wire.offer(file=b"nbp", siaddr=TFTP)
+    wire.request()
+    wire.ack(file=b"nbp", siaddr=TFTP)
+    return wire.download("nbp", PE_X64), 1
 
 
 def two_servers_disagree() -> tuple[Wire, float]:
@@ -548,6 +643,14 @@ CASES: tuple[tuple[str, Trace, Trace], ...] = (
     ("nbp-not-started", silent_afterwards, started_and_then_ipv6),
     ("chain-load-loop", chain_loop, chain_to_another_file),
     ("credentials-missing", credentials_missing, credentials_there),
+    ("credentials-missing", credentials_missing, credentials_that_are_none),
+    ("credentials-invalid", credentials_that_are_none, false_credentials_that_the_client_took),
+    ("credentials-invalid", credentials_of_another_file, credentials_there),
+    ("malformed-reply", item_reply_to_the_wrong_port, item_reply_to_the_right_port),
+    ("malformed-reply", ack_that_the_client_does_not_take, request_answered_late),
+    ("dhcp-request-unanswered", address_asked_for_again, ack_that_the_client_does_not_take),
+    ("arp-unanswered", file_never_requested, dhcp_alone_was_captured),
+    ("late-link", edk2_link_late, tftp_slow),
     ("conflicting-dhcp-servers", two_servers_disagree, two_servers_agree),
     ("conflicting-proxies", two_proxies, one_proxy_twice),
     ("late-link", late_link, offer_comes_late),
@@ -584,6 +687,8 @@ HEALTHY = (
     probe_and_download,
     right_architecture,
     credentials_there,
+    false_credentials_that_the_client_took,
+    item_reply_to_the_right_port,
     two_servers_agree,
     one_proxy_twice,
     mirror,

@@ -80,7 +80,9 @@ def head_alone() -> Web:
 
 
 def name_not_found() -> Web:
-    return leased(b"http://boot.example/boot.efi")
+    web = leased(b"http://boot.example/boot.efi")
+    web.arp(CLIENT, SERVER, answered=True)
+    return web
 
 
 CASES = {
