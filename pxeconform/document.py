@@ -153,7 +153,7 @@ def _tftp(found: Transfer) -> Record:
     frames = [event.frame for event in found.events]
     content = found.content
     return {
-        "protocol": "tftp",
+        "protocol": found.protocol,
         "direction": found.direction,
         "client": found.client[0],
         "client_port": found.client[1],
@@ -175,6 +175,7 @@ def _tftp(found: Transfer) -> Record:
         "retransmitted_blocks": found.content.retransmitted,
         "duplicate_acks": found.duplicate_acks,
         "lost_blocks": content.missing,
+        "group": f"{found.group[0]}:{found.group[1]}" if found.group is not None else None,
         "error_code": error.code if isinstance(error, Error) else None,
         "error_message": error.text if isinstance(error, Error) else None,
         "sha256": content.sha256,

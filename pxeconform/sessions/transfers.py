@@ -18,6 +18,7 @@ from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Packet, 
 from pxeconform.registry.ports import Port
 from pxeconform.registry.tftp_codes import ErrorCode, Opcode
 from pxeconform.sessions.content import HEAD, Content
+from pxeconform.sessions.groups import Groups, Heard, take
 from pxeconform.sessions.marks import scenario_of
 
 Endpoint = tuple[str, int]
@@ -89,11 +90,21 @@ class Transfer:
     """Link address that the first request came from; a router's, where one lies between."""
     progressed: int = 0
     """Time of the last datagram that brought something new, ns: repetitions do not count."""
+    group: Endpoint | None = None
+    """The multicast group that DATA goes to."""
+    heard: Heard | None = None
+    """What came by the group."""
 
     @property
     def direction(self) -> str:
         """`read` or `write`."""
         return "read" if self.request.opcode is Opcode.RRQ else "write"
+
+    @property
+    def protocol(self) -> str:
+        """`tftp`, or `mtftp` where a group is used that no option of TFTP told."""
+        told = tftp.option_value(self.acknowledged, "multicast") is not None
+        return "mtftp" if self.group is not None and not told else "tftp"
 
     @property
     def file(self) -> str:
@@ -122,7 +133,9 @@ class Transfer:
 
     @property
     def delivered(self) -> bool:
-        """Every block came, and the last one was acknowledged."""
+        """Every block came, and the last one was acknowledged; who only listens to a group acknowledges nothing."""
+        if self.heard is not None and self.heard.whole:
+            return True
         last = self.content.last_block
         return last is not None and self.last_acked >= last
 
@@ -176,6 +189,7 @@ class TransferTracker:
         self._hosts: set[tuple[str, str]] = set()
         self._by_client: dict[Endpoint, Transfer] = {}
         self._by_server_tid: dict[Endpoint, Transfer] = {}
+        self._groups = Groups()
 
     def feed(self, datagram: Datagram) -> bool:
         """Take one datagram; tell whether it is TFTP."""
@@ -265,7 +279,9 @@ class TransferTracker:
         elif datagram.receiver == transfer.client:
             self._from_server(transfer, datagram, packet)
         elif transfer.server_port is not None and datagram.sender == (transfer.server, transfer.server_port):
-            self._append(transfer, datagram, packet, Sender.SERVER)
+            event = self._append(transfer, datagram, packet, Sender.SERVER)
+            if isinstance(packet, Data) and transfer.direction == "read":
+                self._groups.data(transfer, datagram, packet, event)
         else:
             self._append(transfer, datagram, packet, Sender.STRANGER)
 
@@ -303,6 +319,7 @@ class TransferTracker:
             if not transfer.acknowledged:
                 transfer.acknowledged = packet.options
                 transfer.content.block_size = transfer.block_size
+                self._groups.join(transfer, packet.options)
             if transfer.direction == "write":
                 transfer.last_acked = max(transfer.last_acked, 0)
         elif isinstance(packet, Data) and transfer.direction == "read":
@@ -317,6 +334,9 @@ class TransferTracker:
 
     @staticmethod
     def _data(transfer: Transfer, datagram: Datagram, packet: Data) -> None:
+        if transfer.heard is not None:
+            take(transfer, datagram, packet)
+            return
         transfer.data_packets += 1
         repeated = transfer.content.retransmitted
         transfer.content.add(packet, whole=not datagram.cut)

@@ -41,6 +41,7 @@ SNAPPED = {
 """tshark shows no field of a DHCP message that ends before its server name, we show those that are there; and a
 request or acknowledgment of which the end is missing we call cut, where tshark shows the half of it."""
 
+
 @pytest.mark.parametrize("name", CAPTURES)
 def test_dhcp_messages_equal_those_of_tshark(name: str) -> None:
     ours, theirs = of_ours(LAB / name)[0], of_tshark(LAB / name)[0]
