@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pxeconform.registry.tftp_codes import Opcode
 
@@ -19,6 +20,9 @@ DEFAULT_BLOCK_SIZE = 512
 
 LAST_BLOCK_NUMBER = 65535
 """Block numbers have 16 bits; what follows the last one is in no RFC."""
+
+_MOST_REMEMBERED = 4096
+"""Answers about options that are kept: a fleet asks for the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +181,13 @@ def _build_options(options: Iterable[tuple[str, str]]) -> bytes:
     return b"".join(f"{name}\0{value}\0".encode("latin-1") for name, value in options)
 
 
+@lru_cache(_MOST_REMEMBERED)
 def option_value(options: Options, name: str) -> str | None:
     """The value of the first option of that name; names ignore case (RFC 2347)."""
     return next((value for key, value in options if key.lower() == name), None)
 
 
+@lru_cache(_MOST_REMEMBERED)
 def option_number(options: Options, name: str) -> int | None:
     """The same as a non-negative decimal number, or `None`."""
     value = option_value(options, name)

@@ -94,12 +94,12 @@ def ended(view: View) -> Iterator[Turn]:
 
 def _final(its_turns: list[tuple[Turn, int]]) -> Turn | None:
     """The turn in which the client acknowledges the first short block."""
-    short: set[Ack] = set()
+    short: set[int] = set()
     for turn, _ in its_turns:
-        if turn.asked.packet in short:
+        size = turn.transfer.block_size
+        if isinstance(turn.asked.packet, Ack) and turn.asked.packet.block in short:
             return turn
-        packets = [cast("Data", event.packet) for event in turn.data]
-        short |= {Ack(packet.block) for packet in packets if packet.length < turn.transfer.block_size}
+        short |= {e.packet.block for e in turn.answers if isinstance(e.packet, Data) and e.packet.length < size}
     return None
 
 

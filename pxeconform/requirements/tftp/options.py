@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
-from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, option_value
+from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Options, option_value
 from pxeconform.registry.tftp_codes import OPTION_RANGES, ErrorCode, Opcode, OptionName
 from pxeconform.requirements.model import Fact, broken, kept, unclear, unsupported
 from pxeconform.requirements.tftp.occasions import describe, events_after, first_reply, port_closed
@@ -47,7 +48,7 @@ class Negotiation:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the options that were asked, in lower case, in their order."""
-        return tuple(name.lower() for name, _ in self.transfer.request.options)
+        return _names(self.transfer.request.options)
 
     @property
     def oack(self) -> Oack | None:
@@ -70,8 +71,18 @@ class Negotiation:
     @property
     def is_legal(self) -> bool:
         """Each option comes once, and each that is known has a value in its range."""
-        once = len(set(self.names)) == len(self.names) and not self.transfer.request.ragged
-        return once and all(in_range(name, value) for name, value in self.transfer.request.options)
+        return _are_legal(self.transfer.request.options) and not self.transfer.request.ragged
+
+
+@lru_cache(1024)
+def _names(options: Options) -> tuple[str, ...]:
+    return tuple(name.lower() for name, _ in options)
+
+
+@lru_cache(1024)
+def _are_legal(options: Options) -> bool:
+    names = _names(options)
+    return len(set(names)) == len(names) and all(in_range(name, value) for name, value in options)
 
 
 def negotiations(view: View) -> Sequence[Negotiation]:
