@@ -50,6 +50,7 @@ def run(
     jobs: int = 8,
     seed: int | None = None,
     confirm: int = 1,
+    try_writing: bool = False,
     out: Path | str | None = None,
     progress: Callable[[ScenarioRecord], None] = lambda record: None,
 ) -> Results:
@@ -71,6 +72,7 @@ def run(
         jobs=jobs,
         seed=seed,
         confirm=confirm,
+        try_writing=try_writing,
         out=out,
     )
     return Run(prepared.plan, prepared.folder, progress).play()
@@ -94,6 +96,7 @@ def prepare(
     jobs: int = 8,
     seed: int | None = None,
     confirm: int = 1,
+    try_writing: bool = False,
     out: Path | str | None = None,
     make_folder: bool = True,
 ) -> Prepared:
@@ -110,6 +113,7 @@ def prepare(
         jobs=jobs,
         seed=random.SystemRandom().getrandbits(31) if seed is None else seed,
         confirm=confirm,
+        try_writing=try_writing,
     )
     folder = Path(out) if out is not None else default_folder(address)
     if make_folder:

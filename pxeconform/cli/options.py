@@ -71,6 +71,10 @@ Patience = Annotated[float, typer.Option(min=0.1, help="Longest wait (s) for sil
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Scenarios at the same time.")]
 Seed = Annotated[int | None, typer.Option(help="Makes a run's identifiers come again.")]
 Confirm = Annotated[int, typer.Option(min=0, max=10, help="How often a failure is played again alone.")]
+TryWriting = Annotated[
+    bool,
+    typer.Option("--try-writing", help="Try whether a write is refused where the ICS names no writable area."),
+]
 
 # What is analyzed
 Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...", help="Captures; - reads one from standard input.")]

@@ -37,6 +37,7 @@ class Wishes:
     jobs: int = 8
     seed: int | None = None
     confirm: int = 1
+    try_writing: bool = False
     suites_folder: Path | None = None
     out: Path | None = None
     json_to: str | None = None
@@ -106,6 +107,7 @@ def _prepare(wishes: Wishes, selection: Selection) -> Prepared:
         jobs=wishes.jobs,
         seed=wishes.seed,
         confirm=wishes.confirm,
+        try_writing=wishes.try_writing,
         out=wishes.out,
         make_folder=not wishes.dry_run,
     )
@@ -118,11 +120,19 @@ def _announce(prepared: Prepared, console: Console, dry: bool) -> None:
         f"Target {target.address}: TFTP port {target.tftp_port}, boot server port {target.pxe_port}. Seed {plan.seed}.",
         highlight=False,
     )
+    area = plan.claims.writable
+    if area is not None:
+        written = f"files named {area}pxeconform-... are written to the target (TFTP cannot delete them)"
+    elif plan.try_writing:
+        written = "one write is tried, which leaves an empty file named pxeconform-... where it is let in"
+    else:
+        written = "nothing is written to the target"
     console.print(
-        f"{len(plan.scenarios)} scenarios for {len(plan.requirements)} requirements will read files and ask the boot "
-        "server. No lease is taken, nothing is written to the target, no flood is sent, and nothing is sent to anybody "
-        "else.",
+        f"{len(plan.scenarios)} scenarios for {len(plan.requirements)} requirements will read files, ask the boot "
+        f"server, and send single malformed datagrams. No lease is taken, {written}, no flood is sent, and nothing is "
+        "sent to anybody else.",
         highlight=False,
+        markup=False,
     )
     if not dry:
         console.print(f"Evidence goes to {prepared.folder}.", highlight=False)

@@ -5,14 +5,19 @@ from __future__ import annotations
 from pxeconform.requirements.model import AnyRule
 from pxeconform.requirements.pxe import boot_server, credentials
 from pxeconform.requirements.tftp import (
+    access,
     apprentice,
     block_size,
     blocks,
+    errors,
     identifiers,
     interval_and_size,
+    malformed,
     negotiation,
+    netascii,
     requests,
     retransmission,
+    writing,
 )
 
 _AREAS = (
@@ -21,6 +26,11 @@ _AREAS = (
     blocks,
     retransmission,
     apprentice,
+    writing,
+    netascii,
+    errors,
+    malformed,
+    access,
     negotiation,
     block_size,
     interval_and_size,

@@ -62,7 +62,7 @@ class Claims:
     """Name of a file that holds line feeds and a bare carriage return."""
     writable: str | None = None
     """New names that begin so may be written; `None` forbids all writing, also to try whether it is refused."""
-    overwrite: bool = False
+    overwrite: bool | None = None
     single_port: bool = False
     boot_services: tuple[BootService, ...] | None = None
     boot_files: tuple[tuple[int, str], ...] = ()

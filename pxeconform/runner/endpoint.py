@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import select
 import socket
 import struct
@@ -56,8 +57,12 @@ class Endpoint:
         scenario: str,
         name: str,
         local: Address,
+        *,
+        secret: bool = False,
+        broadcast: bool = False,
     ) -> None:
         self.scenario, self.name = scenario, name
+        self._secret = secret
         self._recorder, self._stop = recorder, stop
         self._sent = self._received = self._dropped = 0
         self._waiting: deque[Arrival] = deque()
@@ -71,6 +76,8 @@ class Endpoint:
             (socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20),
         ):
             self._socket.setsockopt(level, option, value)
+        if broadcast:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         try:
             self._socket.bind(local)
         except OSError as error:
@@ -140,7 +147,8 @@ class Endpoint:
                 self._read_errors()
                 return
             stamp, destination = self._ancillary(ancillary)
-            self._recorder.datagram(self.scenario, self.name, source, (destination, self.address[1]), payload, stamp)
+            kept = redacted(payload) if self._secret else payload
+            self._recorder.datagram(self.scenario, self.name, source, (destination, self.address[1]), kept, stamp)
             self._received += 1
             self._waiting.append(Arrival(source, stamp, payload))
 
@@ -182,6 +190,13 @@ class Endpoint:
                 )
                 self._received += 1
                 self.unreachable = True
+
+
+def redacted(payload: bytes) -> bytes:
+    """DATA whose octets are nobody's business: their digest and NULs, in the same length; other packets as they are."""
+    if payload[:2] != b"\0\3":
+        return payload
+    return payload[:4] + hashlib.sha256(payload[4:]).digest().ljust(len(payload) - 4, b"\0")[: len(payload) - 4]
 
 
 def local_address(target: Address) -> str:

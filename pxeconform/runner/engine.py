@@ -56,6 +56,7 @@ class Plan:
     jobs: int = 8
     seed: int = 0
     confirm: int = 1
+    try_writing: bool = False
     rules: Sequence[AnyRule] = RULES
 
 
@@ -234,4 +235,4 @@ def _setting(plan: Plan, recorder: Recorder, stop: threading.Event, facts: Facts
     local = local_address((plan.target.address, plan.target.pxe_port))
     # On loopback there is no real hardware address; this one is locally administered, so it is nobody's.
     mac = hardware_address(local) or b"\x02\x50\x58\x45" + (plan.seed & 0xFFFF).to_bytes(2)
-    return Setting(plan.target, local, mac, recorder, stop, facts, plan.patience)
+    return Setting(plan.target, local, mac, recorder, stop, facts, plan.patience, plan.try_writing)

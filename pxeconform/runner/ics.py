@@ -60,7 +60,7 @@ def _claims(raw: Mapping[str, Any], path: Path) -> tuple[str, Claims]:
         netascii=_flag(tftp, "netascii", None),
         text_file=_text(tftp, "text_file"),
         writable=_text(tftp, "writable"),
-        overwrite=bool(_flag(tftp, "overwrite", False)),
+        overwrite=_flag(tftp, "overwrite", None),
         single_port=bool(_flag(tftp, "single_port", False)),
         boot_services=tuple(
             BootService(int(entry["type"]), tuple(int(layer) for layer in entry.get("layers", (0,))))

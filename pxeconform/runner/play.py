@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from pxeconform.protocol.tftp import Options
+from pxeconform.protocol.tftp import Error, Options
 from pxeconform.protocol.vendor_options import BootItem
 from pxeconform.registry.ports import Port
 from pxeconform.requirements.ledger import Claims, KnownFile, SocketRecord, Target
@@ -25,6 +25,8 @@ _ANSWER = 4.0
 _SILENCE = 1.2
 _PAUSE = 2.0
 _PORT_TRIES = 50
+_OWN = "pxeconform-"
+"""How all names begin that a run makes up: an operator recognises them."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class Setting:
     facts: Facts
     patience: float = 60.0
     """Longest wait (s) for silence to be silence."""
+    try_writing: bool = False
+    """One write request may be sent although no area for it is named."""
 
 
 class Play:
@@ -122,13 +126,15 @@ class Play:
 
     # -- sockets ------------------------------------------------------------------------------------------------------
 
-    def endpoint(self, name: str = "client", port: int = 0) -> Endpoint:
-        """Open a socket; port 0 is one that this run has not used yet. Raises `Unplayable` if it cannot be had."""
+    def endpoint(self, name: str = "client", port: int = 0, **kind: bool) -> Endpoint:
+        """Open a socket; port 0 is one that this run has not used yet. Raises `Unplayable` if it cannot be had.
+
+        One that is `secret` keeps lengths and digests of DATA alone, one that may `broadcast` does.
+        """
+        shared, local = self._setting, (self.local, port)
         for _ in range(_PORT_TRIES):
             try:
-                endpoint = Endpoint(
-                    self._setting.recorder, self._setting.stop, self.scenario, self._unique(name), (self.local, port)
-                )
+                endpoint = Endpoint(shared.recorder, shared.stop, self.scenario, self._unique(name), local, **kind)
             except Unbindable as error:
                 raise Unplayable(str(error)) from error
             self._endpoints.append(endpoint)
@@ -246,6 +252,28 @@ class Play:
         conversation.ask(payload)
         return conversation
 
+    def read_secretly(self, name: str) -> None:
+        """Ask for what should not be given; what comes all the same is ended at once, and its octets are not kept."""
+        reading = self.read(name, self.endpoint(secret=True))
+        if not isinstance(reading.request().answer(), Error):
+            self.because(f"{name} was not refused with an ERROR")
+        reading.end()
+
+    def write_uninvited(self) -> Writing:
+        """A write where the ICS names no area. Raises `Unplayable` unless the run permits it."""
+        self.require(self.facts.claims.writable is None, "writing is enabled: the ICS file names an area for it")
+        permitted = "a server that lets it in keeps an empty file: permit that with --try-writing"
+        self.require(self._setting.try_writing, permitted)
+        return self._writing(f"{_OWN}{time.time_ns() // 1000:x}")
+
+    def ask_everybody(self, name: str, *, write: bool = False) -> None:
+        """Send a request to the broadcast address of the loopback network. Raises `Unplayable` elsewhere."""
+        loopback = self.target.address.startswith("127.") and self.local.startswith("127.")
+        self.require(loopback, "a broadcast reaches every server of the segment: it is sent on the loopback alone")
+        endpoint = self.endpoint("everybody", broadcast=True)
+        everybody = "127.255.255.255", self.target.tftp_port
+        (Writing if write else Reading)(endpoint, everybody, name, (), **self._waiting).request()
+
     def is_alive(self) -> bool:
         """Ask for a file from a new port: does the target still answer?"""
         known = self.facts.files
@@ -259,7 +287,10 @@ class Play:
 
     def missing_name(self) -> str:
         """A name that no server has."""
-        return f"pxeconform-missing-{self.random.getrandbits(48):012x}"
+        known = self.facts.files
+        # Beside a file that is there: some servers serve some folders only, and say so with another code.
+        folder = known[0].name[: known[0].name.rfind("/") + 1] if known else ""
+        return f"{folder}{_OWN}missing-{self.random.getrandbits(48):012x}"
 
     def new_name(self) -> str:
         """A name that may be written, and that an operator recognises. Raises `Unplayable` where nothing may be."""
@@ -268,7 +299,7 @@ class Play:
             raise Unplayable("nothing may be written: name an area for it in the ICS file (tftp.writable)")
         separator = "" if not area or area.endswith(("/", "\\")) else "/"
         # The time makes it new for the target when the seed comes again.
-        return f"{area}{separator}pxeconform-{time.time_ns() // 1000:x}-{self.random.getrandbits(24):06x}"
+        return f"{area}{separator}{_OWN}{time.time_ns() // 1000:x}-{self.random.getrandbits(24):06x}"
 
     def text_file(self) -> str:
         """A file with line feeds and a bare carriage return. Raises `Unplayable`."""

@@ -248,6 +248,18 @@ class Reading(Conversation):
             following = self.step(following)
         return following
 
+    def contents(self) -> bytes:
+        """Read the whole file and give its octets. Raises `Unplayable` when it does not come."""
+        octets, at = bytearray(), self.open()
+        while True:
+            octets += at.data
+            following = self.step(at)
+            if self.ended:
+                return bytes(octets)
+            if following is None:
+                raise Unplayable(f"the transfer of {self.name} did not come to its end")
+            at = following
+
     def step(self, at: Data) -> Data | None:
         """Acknowledge one block and get the next; `None` after the last one, or when nothing came."""
         self.acknowledge(at.block)
@@ -294,6 +306,15 @@ class Writing(Conversation):
     def acknowledged(self, number: int, timeout: float | None = None) -> bool:
         """Wait for the acknowledgment of a block."""
         return self.until(lambda one: one == Ack(number & 0xFFFF), timeout) is not None
+
+    def acknowledged_anywhere(self, number: int) -> bool:
+        """The same from whatever port: the server may take a repeated request for a new one, and go on from there."""
+        end = time.monotonic() + self._wait()
+        while (left := end - time.monotonic()) > 0 and (arrival := self.endpoint.receive(left)) is not None:
+            if arrival.source[0] == self.server[0] and tftp.parse(arrival.payload) == Ack(number):
+                self.peer = arrival.source
+                return True
+        return False
 
     def blocks(self, content: bytes) -> list[bytes]:
         """A content in blocks, of which the last one is short, perhaps empty."""

@@ -156,6 +156,6 @@ def play(
     """The same against whatever is there."""
     folder.mkdir(parents=True, exist_ok=True)
     chosen = select(load(), requirements) if scenarios is None else scenarios
-    plan = Plan(target, chosen, judged, claims, patience=patience, jobs=jobs, confirm=confirm, rules=rules)
+    plan = Plan(target, chosen, judged, claims, patience, jobs, confirm=confirm, try_writing=True, rules=rules)
     with patch("pxeconform.runner.engine.local_address", return_value=HERE):
         return Run(plan, folder).play()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,15 +10,18 @@ import pytest
 from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.model import Level
 from pxeconform.server.service import PxeServer
-from tests.mutants import arena, option_faults, transfer_faults
+from tests.mutants import arena, option_faults, refusal_faults, transfer_faults, upload_faults
 from tests.mutants.fault import Fault
 from tests.mutants.faults import FAULTS
 from tests.mutants.option_servers import large
 
-ALL_FAULTS = (*FAULTS, *transfer_faults.FAULTS, *option_faults.FAULTS)
+ALL_FAULTS = (*FAULTS, *transfer_faults.FAULTS, *upload_faults.FAULTS, *refusal_faults.FAULTS, *option_faults.FAULTS)
 
 NO_CREDENTIALS = "PXE-21-BIS-11"
 """Silence is owed only by a server that has no credentials."""
+
+READ_ONLY = "TFTP-1350-SEC-02"
+"""Refusal is owed only by a server on which nobody has enabled writing."""
 
 OVER_4_GIB = "TFTP-2349-TSZ-05"
 """Nobody has so large a file at hand."""
@@ -54,7 +58,9 @@ def test_names_are_unique() -> None:
 def test_the_sound_server_is_acquitted(tmp_path: Path) -> None:
     match = arena.run(tmp_path / "run", PxeServer(arena.sound_config()), patience=2 * arena.PATIENCE)
     words = {requirement: verdict.verdict for requirement, verdict in match.verdicts.items()}
-    assert words == dict.fromkeys(arena.ALL, "pass") | dict.fromkeys((NO_CREDENTIALS, OVER_4_GIB), "not_exercised")
+    assert words == dict.fromkeys(arena.ALL, "pass") | dict.fromkeys(
+        (NO_CREDENTIALS, OVER_4_GIB, READ_ONLY), "not_exercised"
+    )
     assert all(v.exercised and not v.violations for v in match.results.verdicts if v.verdict == "pass")
     assert match.results.exit_code == 0
 
@@ -78,4 +84,14 @@ def test_a_sound_server_without_credentials_is_acquitted(tmp_path: Path) -> None
     words = {v.verdict for r, v in match.verdicts.items() if "-BIS-" in r and r != NO_CREDENTIALS}
     assert words <= {"not_supported", "not_exercised"}
     assert match.verdicts[NO_CREDENTIALS].verdict == "pass"
+    assert match.results.exit_code == 0
+
+
+def test_a_sound_server_that_is_not_written_to_is_acquitted(tmp_path: Path) -> None:
+    server = PxeServer(replace(arena.sound_config(), upload_prefix=""))
+    claims = replace(arena.sound_claims(), writable=None)
+    match = arena.run(tmp_path / "run", server, requirements=(READ_ONLY, "TFTP-1350-OPEN-02"), claims=claims)
+    assert match.verdicts[READ_ONLY].verdict == "pass"
+    assert match.verdicts["TFTP-1350-OPEN-02"].verdict == "not_exercised"
+    assert "tftp.writable" in match.verdicts["TFTP-1350-OPEN-02"].reason
     assert match.results.exit_code == 0

@@ -187,6 +187,13 @@ class CarriesOn(ReadTransfer):
         return sent
 
 
+class ActsOnOldAcknowledgments(ReadTransfer):
+    """Not the block before, which is the apprentice's; but what is older draws the pending block again."""
+
+    def on_duplicate_ack(self, number: int, now: float) -> list[Outgoing]:
+        return self._send(self.pending_packets(), now) if number == self._acknowledged - 1 else []
+
+
 def leaking() -> Maker:
     """What a broken-off reading had in its buffer comes first in the next one."""
     left: list[bytes] = []

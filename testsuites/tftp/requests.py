@@ -12,13 +12,6 @@ def plain_read(play: Play) -> None:
     play.read(name).fetch()
 
 
-@scenario("TFTP-1350-OPEN-03")
-def missing_file(play: Play) -> None:
-    """A file that nobody has; then listen whether the ERROR comes again."""
-    play.read(play.missing_name()).request().reply()
-    play.watch(min(30.0, play.patience))
-
-
 @scenario("TFTP-1350-MODE-01")
 def spelled_modes(play: Play) -> None:
     """The same mode in capitals, with a capital, and in between."""

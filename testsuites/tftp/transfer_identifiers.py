@@ -79,17 +79,3 @@ def parallel_transfers(play: Play) -> None:
     running = list(zip(readings, blocks, strict=True))
     while running:
         running = [(r, b) for r, at in running if (b := r.step(at)) is not None]
-
-
-@scenario("TFTP-1123-SAS-01")
-def duplicate_acknowledgment(play: Play) -> None:
-    """The first block is acknowledged twice; how many copies of the second one come?"""
-    reading = play.read(play.file(blocks=3).name)
-    first = reading.open_long(blocks=3)
-    reading.acknowledge(first.block)
-    reading.acknowledge(first.block)
-    second = reading.block(first.block + 1)
-    play.require(second, "the second block never came")
-    play.watch(0.5)
-    if second is not None and reading.finish(second) and second.length < reading.block_size:
-        play.because(f"{reading.name} has only two blocks: name a file of at least three (--file NAME)")

@@ -1,0 +1,168 @@
+"""What makes a TFTP server faulty that takes files, or turns texts into netascii."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pxeconform.protocol.tftp import Ack, Data, Packet, Request
+from pxeconform.registry.tftp_codes import ErrorCode, Opcode
+from pxeconform.server.datagrams import Address, Incoming, Outgoing
+from pxeconform.server.files import FileRefused, NetasciiReader, NetasciiWriter
+from pxeconform.server.service import PxeServer
+from pxeconform.server.tftp import ReadTransfer, TftpServer, Transfer, WriteTransfer
+from pxeconform.server.transfers import Sent
+from tests.mutants.arena import Maker
+from tests.mutants.servers import with_tftp
+
+
+def writing(kind: type[WriteTransfer]) -> Maker:
+    """A TFTP server whose writings are of that kind."""
+    core = type("Mutant", (TftpServer,), {"write_transfer": kind})
+    return lambda config: PxeServer(config, tftp=core)
+
+
+# -- acknowledgments --------------------------------------------------------------------------------------------------
+
+
+class BeginsWithAck1(WriteTransfer):
+    def first_packets(self) -> list[Sent]:
+        return [Ack(1)]
+
+
+class AcknowledgesTheNext(WriteTransfer):
+    def acknowledge(self, number: int) -> Ack:
+        return super().acknowledge(number + 1)
+
+
+class AcknowledgesTheOneBefore(WriteTransfer):
+    def acknowledge(self, number: int) -> Ack:
+        return super().acknowledge(number - 1)
+
+
+class StopsAcknowledging(WriteTransfer):
+    def on_packet(self, packet: Packet | None, now: float) -> list[Outgoing]:
+        if isinstance(packet, Data) and packet.block > 1:
+            self.deadline = None
+            return []
+        return super().on_packet(packet, now)
+
+
+class LongAcknowledgments(WriteTransfer):
+    def envelope(self, packet: Sent, to: Address | None = None) -> Outgoing:
+        outgoing = super().envelope(packet, to)
+        return replace(outgoing, payload=outgoing.payload + bytes(4)) if isinstance(packet, Ack) else outgoing
+
+
+class SilentToRepetitions(WriteTransfer):
+    """Neither on a repeated block nor by its timer."""
+
+    def tick(self, now: float) -> list[Outgoing]:
+        return super().tick(now) if self.dallying else []
+
+    def on_old_block(self, number: int, is_last: bool) -> list[Outgoing]:
+        return [] if not self.dallying else super().on_old_block(number, is_last)
+
+
+class StoresTwice(WriteTransfer):
+    def on_old_block(self, number: int, is_last: bool) -> list[Outgoing]:
+        return super().on_old_block(number, is_last)
+
+    def on_packet(self, packet: Packet | None, now: float) -> list[Outgoing]:
+        if isinstance(packet, Data) and packet.block == self._received and not self.dallying:
+            self._upload.write(packet.data)
+        return super().on_packet(packet, now)
+
+
+class DoesNotDally(WriteTransfer):
+    def _dally(self, now: float) -> list[Outgoing]:
+        sent = super()._dally(now)
+        self.finish(succeeded=True)
+        return sent
+
+
+class DeafWhileDallying(WriteTransfer):
+    def on_old_block(self, number: int, is_last: bool) -> list[Outgoing]:
+        return [] if self.dallying else super().on_old_block(number, is_last)
+
+
+class OneChanceToWrite(TftpServer):
+    """ACK 0 is sent one time; who asks again is told that the file exists."""
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        if request.opcode is Opcode.WRQ and any(t.client == incoming.source for t in self.transfers.values()):
+            raise FileRefused(ErrorCode.FILE_EXISTS, "File already exists")
+        transfer = super().open_transfer(request, incoming, socket)
+        if isinstance(transfer, WriteTransfer):
+            transfer.tick = lambda now: []  # type: ignore[method-assign]
+        return transfer
+
+
+class LosesTheLastBlock(WriteTransfer):
+    def on_block(self, block: bytes, now: float) -> list[Outgoing]:
+        if len(block) < self.agreed.block_size:
+            block = b""
+        return super().on_block(block, now)
+
+
+# -- texts ------------------------------------------------------------------------------------------------------------
+
+
+def translating(change: Callable[[bytes], bytes]) -> Maker:
+    """Another translation to netascii."""
+
+    class Reader(NetasciiReader):
+        def read(self, size: int, /) -> bytes:
+            while chunk := self._stream.read(4096):
+                self._ready += change(chunk)
+            part = bytes(self._ready[:size])
+            del self._ready[:size]
+            return part
+
+    class Mutant(TftpServer):
+        def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+            transfer = super().open_transfer(request, incoming, socket)
+            if isinstance(transfer, ReadTransfer) and isinstance(transfer._source, NetasciiReader):
+                transfer._source = Reader(transfer._source._stream)
+            return transfer
+
+    return with_tftp(Mutant)
+
+
+class LosesWhatStraddles(TftpServer):
+    """The second octet of a pair is lost where the first one ends a block."""
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        transfer = super().open_transfer(request, incoming, socket)
+        if isinstance(transfer, ReadTransfer) and isinstance(transfer._source, NetasciiReader):
+            source, size = transfer._source, transfer.agreed.block_size
+
+            class Cut:
+                def read(self, _: int, /) -> bytes:
+                    block = source.read(size)
+                    if block.endswith(b"\r") and len(block) == size:
+                        source.read(1)
+                    return block
+
+                def close(self) -> None:
+                    source.close()
+
+            transfer._source = Cut()
+        return transfer
+
+
+def storing(change: Callable[[bytes], bytes]) -> Maker:
+    """Another translation from netascii."""
+
+    class Writer(NetasciiWriter):
+        def write(self, data: bytes) -> None:
+            self._upload.write(change(data))
+
+    class Mutant(TftpServer):
+        def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+            transfer = super().open_transfer(request, incoming, socket)
+            if isinstance(transfer, WriteTransfer) and isinstance(transfer._upload, NetasciiWriter):
+                transfer._upload = Writer(transfer._upload._upload)
+            return transfer
+
+    return with_tftp(Mutant)

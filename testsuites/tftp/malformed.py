@@ -1,0 +1,52 @@
+"""Malformed and misplaced datagrams: RFC 1350 sections 2 and 5. After each, somebody else asks for a file."""
+
+from pxeconform.runner.play import Play
+from pxeconform.runner.scenario import scenario
+
+
+@scenario("TFTP-1350-MAL-01", negative=True)
+def unterminated_requests(play: Play) -> None:
+    """A request without its last NUL; one without a mode; one that ends in its file name."""
+    name = play.file().name.encode()
+    for request in (b"\0\1" + name + b"\0octet", b"\0\1" + name + b"\0", b"\0\1" + name, b"\0\2pxeconform-x\0octet"):
+        play.knock(request)
+        if not play.is_alive():
+            return
+    play.watch()
+
+
+@scenario("TFTP-1350-MAL-02", negative=True)
+def empty_name(play: Play) -> None:
+    """A request for a file without a name."""
+    play.read("").request().answer()
+    play.is_alive()
+
+
+@scenario("TFTP-1350-MAL-03", negative=True)
+def runts(play: Play) -> None:
+    """Datagrams of no, one, two and three octets."""
+    for octets in (b"", b"\0", b"\0\1", b"\0\1a", b"\0\3\0"):
+        play.knock(octets)
+        if not play.is_alive():
+            return
+    play.watch()
+
+
+@scenario("TFTP-1350-MAL-04", negative=True)
+def no_requests(play: Play) -> None:
+    """DATA and acknowledgments where requests go."""
+    for octets in (b"\0\4\0\1", b"\0\4\0\0", b"\0\3\0\1data", b"\0\6blksize\x001024\0"):
+        play.knock(octets)
+        if not play.is_alive():
+            return
+    play.watch()
+
+
+@scenario("TFTP-1350-ERR-03", negative=True)
+def unknown_opcode(play: Play) -> None:
+    """Operations that do not exist."""
+    for octets in (b"\0\x09file\0octet\0", b"\0\0file\0octet\0", b"\xff\xff\0\0", b"\1\0file\0octet\0"):
+        play.knock(octets)
+        if not play.is_alive():
+            return
+    play.watch()
