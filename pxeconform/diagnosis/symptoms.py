@@ -110,10 +110,20 @@ def _replies_rejected(case: BootCase) -> Symptom | None:
         if role is Role.ACK and case.frames(Role.PROXY_REQUEST):
             continue
         why = [reason for event in replies for reason in _refused(case, event, kind)]
-        text = f"{replies[0].server} answers, and the client goes on asking"
-        frames = (*case.frames(asked), *(event.frame for event in replies))
-        return Symptom(f"{text}: {why[0]}" if why else text, frames, "likely" if why else "possible")
+        if not why:
+            continue
+        text = f"{replies[0].server} answers, and the client goes on asking: {why[0]}"
+        return Symptom(text, (*case.frames(asked), *(event.frame for event in replies)), "likely")
     return None
+
+
+def _unheard(case: BootCase, asked: Role, answered: Role) -> Symptom | None:
+    """Answers without a fault are in the capture, and the client goes on asking: they do not reach it."""
+    replies = case.boot.evidence.of(answered)
+    if malformed(case) is not None:
+        return None
+    text = f"{replies[0].server} answers, and the client goes on asking as if nothing came: the answers do not reach it"
+    return Symptom(text, (*case.frames(asked), *(event.frame for event in replies)), "likely")
 
 
 def _refused(case: BootCase, event: DhcpEvent, kind: Kind) -> tuple[str, ...]:
@@ -170,6 +180,8 @@ def proxy_silent(case: BootCase) -> Symptom | None:
         return Symptom(
             f"{server} answers on port 4011 with nothing to boot", tuple(e.frame for e in (*requests, *empty))
         )
+    if replies and requests and case.failed_at(_STEP_ADDRESS) and empty is None:
+        return _unheard(case, Role.PROXY_REQUEST, Role.PROXY_REPLY)
     if replies or not requests:
         return None
     icmp = found.icmp_about_port_4011()
@@ -189,6 +201,8 @@ def boot_server_silent(case: BootCase) -> Symptom | None:
         return None
     found = case.boot.evidence
     requests = found.of(Role.ITEM_REQUEST)
+    if found.of(Role.ITEM_REPLY):
+        return _unheard(case, Role.ITEM_REQUEST, Role.ITEM_REPLY)
     to = ", ".join(sorted({event.destination[0] for event in requests}))
     icmp = found.icmp_about_port_4011()
     text = f"{len(requests)} boot server requests to {to} brought no answer" + (
@@ -221,10 +235,15 @@ def nak(case: BootCase) -> Symptom | None:
 
 
 def request_unanswered(case: BootCase) -> Symptom | None:
-    """REQUESTs without ACK or NAK."""
+    """REQUESTs without ACK or NAK, or as if none came."""
     found = case.boot.evidence
     requests = found.of(Role.REQUEST)
-    if not case.failed_at(_STEP_ADDRESS) or not requests or found.of(Role.ACK, Role.NAK, Role.DECLINE):
+    if not case.failed_at(_STEP_ADDRESS) or not requests or found.of(Role.DECLINE, Role.PROXY_REQUEST):
+        return None
+    if found.of(Role.ACK):
+        step = case.boot.step(_STEP_ADDRESS)
+        return None if "arp_target" in step.detail else _unheard(case, Role.REQUEST, Role.ACK)
+    if found.of(Role.NAK):
         return None
     return Symptom(f"{len(requests)} REQUESTs were answered neither by ACK nor by NAK", case.frames(Role.REQUEST))
 

@@ -154,6 +154,8 @@ def _black_hole(case: TransferCase) -> Symptom | None:
     transfer = case.transfer
     if not case.stalled or transfer.last_acked > 0 or transfer.block_size <= DEFAULT_BLOCK_SIZE:
         return None
+    if _fragments(case) is not None:
+        return None
     full = [
         e for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Data) and e.packet.length == transfer.block_size
     ]

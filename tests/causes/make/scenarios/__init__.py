@@ -1,0 +1,14 @@
+"""The scenarios, a module for each part of the way a boot goes."""
+
+from __future__ import annotations
+
+from tests.causes.make.scenarios import address, discovery, download, start, transfer
+from tests.causes.make.stage import Scenario
+
+ALL: tuple[Scenario, ...] = (
+    *address.SCENARIOS,
+    *discovery.SCENARIOS,
+    *download.SCENARIOS,
+    *transfer.SCENARIOS,
+    *start.SCENARIOS,
+)

@@ -1,0 +1,96 @@
+"""Each capture of `tests/data/causes` gets the outcome, the first cause, its code and frames; a near miss does not.
+
+What is expected comes from how the capture was made, the frames from tshark, the code from the firmware's own screen:
+all of it stands in the truth files that `python -m tests.causes.make` wrote beside the captures.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pxeconform
+
+DATA = Path(__file__).resolve().parents[1] / "data" / "causes"
+NAMES = sorted(path.name.removesuffix(".truth.json") for path in DATA.glob("*.truth.json"))
+MOST_OCTETS = 5_000_000
+
+
+@cache
+def truth(name: str) -> dict[str, Any]:
+    """What the truth file says."""
+    told: dict[str, Any] = json.loads((DATA / f"{name}.truth.json").read_text("utf-8"))
+    return told
+
+
+@cache
+def analysis(name: str) -> dict[str, Any]:
+    """What `analyze` says."""
+    return pxeconform.analyze(DATA / truth(name)["capture"]).to_dict()
+
+
+def of_client(name: str) -> list[dict[str, Any]]:
+    """The boots that the truth speaks of: firmware that failed tries the next kind of boot, which may be cut."""
+    return list(analysis(name)["boots"][: len(truth(name)["expected"]["boots"])])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_outcome_and_first_cause(name: str) -> None:
+    expected = truth(name)["expected"]
+    boots = of_client(name)
+    assert len(boots) == len(expected["boots"])
+    for boot, firmware in zip(boots, expected["boots"], strict=True):
+        # A program that poses as firmware may be taken for any.
+        assert firmware in (boot["firmware"], "unknown")
+    if expected["outcome"] is None:
+        assert not boots
+        return
+    last = boots[-1]
+    causes = [diagnosis["cause"] for diagnosis in last["diagnosis"]]
+    assert last["outcome"] == expected["outcome"]
+    assert causes[:1] == ([expected["first_cause"]] if expected["first_cause"] else [])
+    assert causes[1:] == expected["also"]
+    for former in boots[:-1]:
+        assert (former["outcome"], former["diagnosis"]) == ("booted", [])
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if truth(name)["expected"]["frames"]])
+def test_frames(name: str) -> None:
+    """A cause cites frames, and only such as tshark finds by the filter of its symptom."""
+    expected = truth(name)["expected"]
+    (cited,) = (
+        diagnosis["frames"]
+        for diagnosis in (of_client(name) or analysis(name)["transfers"])[-1]["diagnosis"]
+        if diagnosis["cause"] == expected["first_cause"]
+    )
+    assert cited
+    assert set(cited) <= set(expected["frames"])
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if truth(name)["screen_codes"]])
+def test_code_on_the_screen(name: str) -> None:
+    """The code that is told for the cause is the one that the firmware printed."""
+    told = truth(name)
+    (code,) = {diagnosis["codes"][told["client"]["firmware"]] for diagnosis in of_client(name)[-1]["diagnosis"][:1]}
+    assert code in told["screen_codes"]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if truth(name)["expected"]["absent"]])
+def test_near_misses(name: str) -> None:
+    """What the capture only looks like is no cause of any boot or transfer in it."""
+    document = analysis(name)
+    given = {
+        diagnosis["cause"]
+        for record in (*of_client(name), *document["transfers"])
+        for diagnosis in record["diagnosis"]
+        if diagnosis["severity"] != "info"
+    }
+    assert not given & set(truth(name)["expected"]["absent"])
+
+
+def test_captures_are_small() -> None:
+    assert sum(path.stat().st_size for path in DATA.iterdir()) < MOST_OCTETS
