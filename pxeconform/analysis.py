@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +19,17 @@ from pxeconform.capture.copies import marked
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram
 from pxeconform.capture.read import read
 from pxeconform.diagnosis.boots import diagnose_boot
+from pxeconform.diagnosis.lenses.model import Reading
 from pxeconform.diagnosis.model import Diagnosis
 from pxeconform.diagnosis.stall import Stall, find_stall
 from pxeconform.diagnosis.symptoms import BootCase
 from pxeconform.diagnosis.transfers import TransferCase, diagnose_transfer
+from pxeconform.extraction import LARGEST, Extracted, extracted
+from pxeconform.registry.screen_codes import ScreenFamily
 from pxeconform.requirements.ledger import Coverage
 from pxeconform.requirements.passive import Finding, findings
 from pxeconform.sessions.boots import Boot, BootOutcome, find_boots
+from pxeconform.sessions.content import HEAD
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.dhcp6 import Dhcp6Event
 from pxeconform.sessions.http import Fetch
@@ -48,6 +52,8 @@ class DiagnosedBoot:
     boot: Boot
     stall: Stall | None
     diagnosis: tuple[Diagnosis, ...]
+    readings: tuple[Reading, ...] | None = None
+    """How the firmware of a lens takes what this client was sent; `None` without a lens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class DiagnosedTransfer:
     transfer: Transfer | Fetch
     outcome: Outcome
     diagnosis: tuple[Diagnosis, ...]
+    extracted: Extracted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +96,14 @@ class Analysis:
         yield "captures", (document.capture(info) for info in self.captures)
         yield (
             "boots",
-            (document.boot(b.id, b.capture, b.parent, b.boot, b.stall, b.diagnosis) for b in self.boots),
+            (document.boot(b.id, b.capture, b.parent, b.boot, b.stall, b.diagnosis, b.readings) for b in self.boots),
         )
         yield (
             "transfers",
-            (document.transfer(t.id, t.capture, t.boot, t.transfer, t.outcome, t.diagnosis) for t in self.transfers),
+            (
+                document.transfer(t.id, t.capture, t.boot, t.transfer, t.outcome, t.diagnosis, t.extracted)
+                for t in self.transfers
+            ),
         )
         yield "dhcp", (document.dhcp(message.capture, message.event) for message in self.dhcp)
         yield "findings", (finding.to_dict() for finding in self.findings)
@@ -105,19 +115,37 @@ def analyze(
     client: str | None = None,
     hash_contents: bool = False,
     engine: Literal["native", "tshark"] = "native",
+    lens: ScreenFamily | None = None,
+    extract: Path | None = None,
 ) -> Analysis:
     """Reconstruct and diagnose what captures (pcap, pcapng; `-` is standard input) show.
 
     `client` keeps the boots, transfers and DHCP messages of one MAC address. `hash_contents` adds the SHA-256 of every
     file that came whole. `engine` names who decodes the packets: this package, or tshark as a second opinion (slower,
-    and a program that must be there: `TsharkError`). Raises `CaptureError` with one sentence for what cannot be read.
+    and a program that must be there: `TsharkError`). `lens` adds how that firmware takes what each client was sent;
+    `extract` is a folder for the files that came whole. Raises `CaptureError` with one sentence.
     """
     wanted = _mac(client) if client is not None else None
     paths = [captures] if isinstance(captures, str | Path) else list(captures)
     found = Analysis((), (), (), ())
+    keep = HEAD if extract is None else LARGEST
     for path in paths:
-        found = _add(found, _one(str(path), wanted, hash_contents, engine, len(found.boots), len(found.transfers)))
+        before = (len(found.boots), len(found.transfers))
+        part = _one(str(path), wanted, hash_contents or extract is not None, engine, *before, keep)
+        part = part if lens is None else _through(part, lens)
+        found = _add(found, part if extract is None else _extracted(part, extract))
     return found
+
+
+def _through(part: Analysis, lens: ScreenFamily) -> Analysis:
+    from pxeconform.diagnosis.lenses.table import readings
+
+    return replace(part, boots=tuple(replace(each, readings=readings(each.boot, lens)) for each in part.boots))
+
+
+def _extracted(part: Analysis, folder: Path) -> Analysis:
+    written = (replace(t, extracted=extracted(t.transfer, t.id, t.outcome, folder)) for t in part.transfers)
+    return replace(part, transfers=tuple(written))
 
 
 def _add(whole: Analysis, part: Analysis) -> Analysis:
@@ -153,9 +181,10 @@ def _one(
     engine: Literal["native", "tshark"],
     boots_before: int,
     transfers_before: int,
+    keep: int = HEAD,
 ) -> Analysis:
     info = CaptureInfo(path)
-    sessions = follow(marked(_reader(engine)(path, info), info), hash_contents=hash_contents)
+    sessions = follow(marked(_reader(engine)(path, info), info), hash_contents=hash_contents, keep=keep)
     end = info.last_time or 0
     everything = find_boots(sessions, end)
     names = {boot.number: f"boot-{boots_before + boot.number}" for boot in everything}

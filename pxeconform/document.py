@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pxeconform.capture.datagrams import CaptureInfo
+from pxeconform.diagnosis.lenses.model import Reading
 from pxeconform.diagnosis.model import Diagnosis
+from pxeconform.diagnosis.speed import advise
 from pxeconform.diagnosis.stall import Stall
+from pxeconform.extraction import Extracted
 from pxeconform.protocol.dhcp import Message
 from pxeconform.protocol.tftp import Error, Options
 from pxeconform.registry.dhcp_options import Option
@@ -17,7 +20,9 @@ from pxeconform.sessions.boots import Boot
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.dhcp6 import Dhcp6Event
 from pxeconform.sessions.http import Fetch
+from pxeconform.sessions.nbp import Image
 from pxeconform.sessions.offers import Offer, host_of, text
+from pxeconform.sessions.pace import measure
 from pxeconform.sessions.steps import Step
 from pxeconform.sessions.transfers import Outcome, Transfer
 
@@ -39,9 +44,37 @@ def capture(info: CaptureInfo) -> Record:
 
 
 def boot(
+    identifier: str,
+    path: str,
+    parent: str | None,
+    found: Boot,
+    stall: Stall | None,
+    causes: Sequence[Diagnosis],
+    readings: Sequence[Reading] | None = None,
+) -> Record:
+    """A boot with its nine steps, and with how a lens takes what its client was sent."""
+    record = _boot(identifier, path, parent, found, stall, causes)
+    return record if readings is None else {**record, "lens": [_reading(reading) for reading in readings]}
+
+
+def _reading(found: Reading) -> Record:
+    return {
+        "lens": found.lens,
+        "frame": found.frame,
+        "kind": found.kind,
+        "verdict": found.verdict,
+        "reason": found.reason,
+        "sort": found.sort,
+        "then": found.then,
+        "source": found.source,
+        "confidence": found.confidence,
+        "can_meet": found.meets,
+    }
+
+
+def _boot(
     identifier: str, path: str, parent: str | None, found: Boot, stall: Stall | None, causes: Sequence[Diagnosis]
 ) -> Record:
-    """A boot with its nine steps."""
     return {
         "id": identifier,
         "capture": path,
@@ -113,7 +146,12 @@ def _nbp(found: Boot) -> Record | None:
         "format": found.nbp.image.format.value,
         "machine": found.nbp.image.machine,
         "matches_arch": found.nbp.matches_arch,
+        **_image(found.nbp.image),
     }
+
+
+def _image(image: Image) -> Record:
+    return {"subsystem": image.subsystem, "signed": image.signed, "linux_kernel": image.kernel}
 
 
 def _diagnosis(found: Diagnosis) -> Record:
@@ -136,15 +174,55 @@ def transfer(
     found: Transfer | Fetch,
     outcome: Outcome,
     causes: Sequence[Diagnosis],
+    extracted: Extracted | None = None,
 ) -> Record:
     """A TFTP transfer, or a file fetched over HTTP: that one has no blocks."""
     head = {"id": identifier, "capture": path, "boot": owner}
     body = _fetch(found) if isinstance(found, Fetch) else _tftp(found)
-    return {
+    record = {
         **head,
         **body,
         "outcome": outcome.value,
         "diagnosis": [_diagnosis(cause) for cause in causes],
+    }
+    if isinstance(found, Transfer):
+        record["pace"] = _pace(found)
+        record["speed_advice"] = _speed(found) if outcome is Outcome.COMPLETE else None
+    if extracted is not None:
+        record["extracted"] = _extracted(extracted)
+    return record
+
+
+def _pace(found: Transfer) -> Record | None:
+    pace = measure(found)
+    if pace is None:
+        return None
+    return {
+        "round_trip": pace.round_trip,
+        "server_delay": pace.server_delay,
+        "client_delay": pace.client_delay,
+        "longest_pause": pace.longest_pause,
+        "pause_after_frame": pace.pause_after,
+        "effective_window": pace.window,
+    }
+
+
+def _speed(found: Transfer) -> Record | None:
+    advice = advise(found)
+    if advice is None:
+        return None
+    return {"text": advice.text, "blksize": advice.blksize, "windowsize": advice.windowsize, "seconds": advice.seconds}
+
+
+def _extracted(found: Extracted) -> Record:
+    image = found.image
+    return {
+        "path": found.path,
+        "bytes": found.octets,
+        "sha256": found.sha256,
+        "format": image.format.value,
+        "machine": image.machine,
+        **_image(image),
     }
 
 

@@ -14,6 +14,7 @@ from pxeconform.cli.output import consoles, write_json
 
 if TYPE_CHECKING:
     from pxeconform.analysis import Analysis
+    from pxeconform.registry.screen_codes import ScreenFamily
 
 _COLLECTED_AFTER = 100_000
 """Objects made until the collector looks at them, instead of the usual 700."""
@@ -25,6 +26,8 @@ def analyze_command(
     client: str | None,
     hash_contents: bool,
     engine: Literal["native", "tshark"] = "native",
+    lens: ScreenFamily | None = None,
+    extract: Path | None = None,
     strict: bool,
     report: bool,
     out: Path | None,
@@ -36,21 +39,26 @@ def analyze_command(
 
     console = consoles(json_to)
     with _rarely_collected():
-        analysis = analyze(captures, client=client, hash_contents=hash_contents, engine=engine)
+        analysis = analyze(
+            captures, client=client, hash_contents=hash_contents, engine=engine, lens=lens, extract=extract
+        )
     if report:
         document = analysis.to_dict()
         write_json(document, json_to)
     else:
         document = _streamed(analysis, json_to)
     timeline(document, console)
+    if extract is not None:
+        written = sum(transfer.extracted is not None for transfer in analysis.transfers)
+        console.print(f"Files put together: {written}, in {extract}", highlight=False, soft_wrap=True)
     if report:
         from pxeconform.api import default_folder, make
         from pxeconform.report.write import write_analysis_report
 
         folder = out or default_folder(Path(captures[0]).name)
         make(folder)
-        written = write_analysis_report(document, folder)
-        shown = next((path for path in written if path.suffix == ".html"), folder)
+        paths = write_analysis_report(document, folder)
+        shown = next((path for path in paths if path.suffix == ".html"), folder)
         console.print(f"Report: {shown}", highlight=False, soft_wrap=True)
     failed = any(boot["outcome"] == "failed" for boot in document["boots"])
     return 1 if strict and failed else 0

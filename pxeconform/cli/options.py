@@ -80,6 +80,22 @@ TryWriting = Annotated[
 Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...", help="Captures; - reads one from standard input.")]
 Client = Annotated[str | None, typer.Option("--client", metavar="MAC", help="Only this client's boots.")]
 Hash = Annotated[bool, typer.Option("--hash", help="Hash the contents of every transfer.")]
+
+
+class LensName(StrEnum):
+    """Whose eyes to see replies with."""
+
+    EDK2 = "edk2"
+    IPXE = "ipxe"
+    INTEL = "intel"
+
+
+Lens = Annotated[
+    LensName | None, typer.Option("--lens", help="Tell how this firmware takes what each client was sent.")
+]
+Extract = Annotated[
+    Path | None, typer.Option("--extract", metavar="DIR", help="Put files that came whole together again, there.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="End with 1 when a boot failed.")]
 Engine = Annotated[EngineName, typer.Option("--engine", help="Who decodes: ourselves, or tshark (a second opinion).")]
 Capture = Annotated[str, typer.Argument(metavar="CAPTURE", help="A capture.")]

@@ -157,12 +157,37 @@ def boot_page(boot: Dict, transfers: Iterable[Dict], console: Console) -> None:
     if own:
         page.title("Transfers")
         _transfers(page, own)
+    if boot.get("lens"):
+        _lens(page, boot["lens"])
     causes = list(boot.get("diagnosis") or ())
     if causes or boot.get("stall"):
         page.title("Diagnosis")
         _diagnoses(page, causes, boot.get("firmware"))
         if owed := words.stall(boot):
             page.field("Whose turn", owed)
+
+
+def _lens(page: Page, readings: Sequence[Dict], limit: int = 20) -> None:
+    """How one firmware takes what the client was sent."""
+    page.title(f"As {words.LENS_NAMES.get(str(readings[0].get('lens')), 'a lens')} takes it")
+    for reading in readings[:limit]:
+        refused = reading.get("verdict") != "accepts"
+        glyph, style = ("✘", "bold red") if refused else ("✔", "green")
+        sort = f" as {reading['sort']}" if reading.get("sort") else ""
+        page.line(
+            (f"{glyph} frame {reading.get('frame')}", style),
+            f" {reading.get('kind')}: {reading.get('verdict')}{sort}",
+            indent=_INDENT,
+        )
+        if refused:
+            meets = "yes" if reading.get("can_meet") else "no"
+            page.line(f"{reading.get('reason')}; can such a client meet it: {meets}", indent=_INDENT + 2)
+        if reading.get("then"):
+            page.line((str(reading["then"]), "dim"), indent=_INDENT + 2)
+        sure = f"{reading.get('confidence')} ({reading.get('source')})" if reading.get("source") else ""
+        page.line((sure, "dim"), indent=_INDENT + 2)
+    if len(readings) > limit:
+        page.line((f"… and {len(readings) - limit} more packets", "dim"), indent=_INDENT)
 
 
 def _step(page: Page, step: Dict, origin: int | None) -> None:

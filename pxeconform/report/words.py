@@ -69,6 +69,7 @@ FIRMWARE_NAMES: Final[Mapping[str, str]] = {
     "windows": "Windows boot program (WDS)",
     "unknown": "firmware not recognised",
 }
+LENS_NAMES: Final[Mapping[str, str]] = {"edk2": "EDK2", "ipxe": "iPXE", "intel": "an Intel boot ROM"}
 LEVELS: Final = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY")
 BINDING: Final = frozenset({"MUST", "MUST NOT"})
 FAMILIES: Final[tuple[tuple[ScreenFamily, str], ...]] = (("intel", "Intel ROM"), ("edk2", "EDK2"), ("ipxe", "iPXE"))

@@ -19,6 +19,30 @@ _CODE = frozenset(
     b"\xb0\xb1\xb2\xb3\xb4\xb5\xb6\xb7\xb8\xb9\xba\xbb\xbc\xbd\xbe\xbf\x88\x89\x8a\x8b\x8c\x8e\xbf"
 )
 _KERNEL_HEADER_AT = 0x202
+_OTHER_KERNEL_AT = 0x38
+_OTHER_KERNELS = (b"ARM\x64", b"RSC\x05")
+"""Magic numbers of the Linux kernel for ARM64 and RISC-V (its boot documents)."""
+
+_WIM = b"MSWIM\0\0\0"
+_PE32_PLUS = 0x20B
+_OPTIONAL_HEADER = 24
+"""Octets from the signature of a PE file to its optional header."""
+
+_SUBSYSTEM = 68
+_SECURITY_DIRECTORY = {0x10B: 128, _PE32_PLUS: 144}
+"""Where the optional header of PE32 and PE32+ tells the certificate table (PE-COFF section 3)."""
+
+_SUBSYSTEMS = {
+    1: "native",
+    2: "windows",
+    3: "console",
+    10: "efi application",
+    11: "efi boot service driver",
+    12: "efi runtime driver",
+    13: "efi rom",
+    16: "windows boot application",
+}
+_OF_AN_OPERATING_SYSTEM = frozenset({"native", "windows", "console"})
 _SCRIPTS = (b"#!", b"#cloud-config")
 _BYTE_CODE = "ebc"
 _ARCHITECTURE_BYTE_CODE = 9
@@ -30,17 +54,24 @@ class Format(Enum):
     PE = "pe"
     ELF = "elf"
     BIOS = "bios"
+    WIM = "wim"
     SCRIPT = "script"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """Format and, where the file has one, machine; `kernel` is the boot protocol header of an x86 Linux kernel."""
+    """Format and, where the file has one, machine; `kernel` is the header of a Linux kernel (with PE: an EFI stub).
+
+    Of PE files `subsystem` says what starts them, and `signed` whether they carry a signature (for Secure Boot; whether
+    it is good is not tested).
+    """
 
     format: Format
     machine: str | None = None
     kernel: bool = False
+    subsystem: str | None = None
+    signed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +87,39 @@ class Nbp:
 
 def examine(head: bytes) -> Image:
     """Tell the format of a file from its beginning (512 octets are enough for all but odd PE files)."""
-    kernel = head[_KERNEL_HEADER_AT : _KERNEL_HEADER_AT + 4] == b"HdrS"
+    real_mode = head[_KERNEL_HEADER_AT : _KERNEL_HEADER_AT + 4] == b"HdrS"
+    kernel = real_mode or head[_OTHER_KERNEL_AT : _OTHER_KERNEL_AT + 4] in _OTHER_KERNELS
     if head.startswith(b"MZ") and len(head) >= 0x40:
         (at,) = struct.unpack_from("<I", head, 0x3C)
         if head[at : at + 4] == b"PE\0\0" and len(head) >= at + 6:
             (machine,) = struct.unpack_from("<H", head, at + 4)
-            return Image(Format.PE, PE_MACHINES.get(machine, f"0x{machine:04x}"), kernel)
+            return Image(Format.PE, PE_MACHINES.get(machine, f"0x{machine:04x}"), kernel, *_optional_header(head, at))
     if head.startswith(b"\x7fELF") and len(head) >= 20 and head[5] in (1, 2):
         (machine,) = struct.unpack_from("<H" if head[5] == 1 else ">H", head, 18)
         name = ELF_CLASS_MACHINES.get((machine, head[4])) or ELF_MACHINES.get(machine, f"0x{machine:04x}")
         return Image(Format.ELF, name, kernel)
+    if head.startswith(_WIM):
+        return Image(Format.WIM)
     if head.startswith(_SCRIPTS):
         return Image(Format.SCRIPT)
-    if kernel or (len(head) >= 64 and head[0] in _CODE and _is_binary(head[:512])):
+    if real_mode or (not kernel and len(head) >= 64 and head[0] in _CODE and _is_binary(head[:512])):
         return Image(Format.BIOS, kernel=kernel)
-    return Image(Format.UNKNOWN)
+    return Image(Format.UNKNOWN, kernel=kernel)
+
+
+def _optional_header(head: bytes, at: int) -> tuple[str | None, bool | None]:
+    """Subsystem, and whether there is a certificate table; `None` where the header is not there."""
+    at += _OPTIONAL_HEADER
+    if len(head) < at + _SUBSYSTEM + 2:
+        return None, None
+    (magic,) = struct.unpack_from("<H", head, at)
+    (number,) = struct.unpack_from("<H", head, at + _SUBSYSTEM)
+    table = at + _SECURITY_DIRECTORY.get(magic, len(head))
+    signed = None
+    if len(head) >= table + 8:
+        offset, size = struct.unpack_from("<II", head, table)
+        signed = bool(offset and size)
+    return _SUBSYSTEMS.get(number, str(number) if number else None), signed
 
 
 def _is_binary(octets: bytes) -> bool:
@@ -90,12 +139,14 @@ def matches(image: Image, architecture: int | None, *, loader: bool) -> bool | N
     if loader and image.format is Format.SCRIPT:
         return True
     if entry.family == "bios":
-        if loader and image.kernel:
+        if loader and image.kernel and image.machine in (None, "i386", "x86_64"):
             return True
         return {Format.BIOS: True, Format.PE: image.kernel and None, Format.ELF: None if loader else False}.get(
             image.format
         )
     if image.format is Format.PE:
+        if image.subsystem in _OF_AN_OPERATING_SYSTEM:
+            return False
         if image.machine == _BYTE_CODE or architecture == _ARCHITECTURE_BYTE_CODE:
             return image.machine in (_BYTE_CODE, "x86_64")
         return None if entry.machine is None else image.machine == entry.machine

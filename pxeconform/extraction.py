@@ -1,0 +1,59 @@
+"""Files out of a capture: each whole transfer put together again, under a name that can harm nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pxeconform.capture.datagrams import CaptureError
+from pxeconform.sessions.http import Fetch
+from pxeconform.sessions.nbp import Image, examine
+from pxeconform.sessions.transfers import Outcome, Transfer
+
+LARGEST = 256 << 20
+"""Octets of a file that are held in memory to be put together; longer ones are not extracted."""
+
+_LONGEST_NAME = 100
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A file that was written, with what it is."""
+
+    path: str
+    octets: int
+    sha256: str
+    image: Image
+
+
+def safe_name(identifier: str, name: str) -> str:
+    """A file name from a packet's: no folder, no hidden file, nothing but letters, digits, dots and dashes."""
+    last = re.split(r"[/\\]", name.strip("/\\"))[-1]
+    plain = _UNSAFE.sub("_", last).strip("._-")[-_LONGEST_NAME:]
+    return f"{identifier}-{plain or 'file'}"
+
+
+def extracted(transfer: Transfer | Fetch, identifier: str, outcome: Outcome, folder: Path) -> Extracted | None:
+    """Write what a transfer carried into `folder`; `None` unless all of it is at hand.
+
+    Links are not followed, and what lies there under that name is replaced. Raises `CaptureError` with one sentence.
+    """
+    if not isinstance(transfer, Transfer) or outcome is not Outcome.COMPLETE:
+        return None
+    content = transfer.content
+    octets = bytes(content.head)
+    if len(octets) != content.octets or content.cut or content.missing:
+        return None
+    path = folder / safe_name(identifier, transfer.file)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, flags, 0o644), "wb") as stream:
+            stream.write(octets)
+    except OSError as error:
+        raise CaptureError(f"{path} cannot be written: {error.strerror or error}") from error
+    return Extracted(str(path), len(octets), hashlib.sha256(octets).hexdigest(), examine(octets[:65536]))
