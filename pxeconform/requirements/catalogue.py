@@ -8,6 +8,7 @@ from pxeconform.requirements.tftp import (
     access,
     apprentice,
     block_size,
+    block_wrap,
     blocks,
     errors,
     identifiers,
@@ -17,6 +18,7 @@ from pxeconform.requirements.tftp import (
     netascii,
     requests,
     retransmission,
+    windows,
     writing,
 )
 
@@ -25,6 +27,7 @@ _AREAS = (
     requests,
     blocks,
     retransmission,
+    block_wrap,
     apprentice,
     writing,
     netascii,
@@ -34,6 +37,7 @@ _AREAS = (
     negotiation,
     block_size,
     interval_and_size,
+    windows,
     boot_server,
     credentials,
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from pxeconform.protocol.tftp import Error, Options
+from pxeconform.protocol.tftp import Error, Options, option_number
 from pxeconform.protocol.vendor_options import BootItem
 from pxeconform.registry.ports import Port
 from pxeconform.requirements.ledger import Claims, KnownFile, SocketRecord, Target
@@ -27,6 +27,8 @@ _PAUSE = 2.0
 _PORT_TRIES = 50
 _OWN = "pxeconform-"
 """How all names begin that a run makes up: an operator recognises them."""
+_MOST_OCTETS = 100 << 20
+"""A larger file is not read as a whole."""
 
 
 @dataclass(slots=True)
@@ -226,6 +228,18 @@ class Play:
         reading = self.read(file.name)
         self.require(reading.fetch(), f"the download of {file.name} broke off")
         return file.name, reading.octets
+
+    def large_file(self, octets: int) -> tuple[str, int]:
+        """The smallest file of at least so many octets, as known or as the target says. Raises `Unplayable`."""
+        sizes = {file.name: file.size for file in self.facts.files if file.size is not None}
+        for file in (f for f in self.facts.files if f.size is None):
+            told = option_number(self.question(file.name, ("tsize", 0)).agreed, "tsize")
+            sizes |= {} if told is None else {file.name: told}
+        fitting = {name: size for name, size in sizes.items() if octets <= size < _MOST_OCTETS}
+        self.require(
+            fitting, f"no file of {octets} octets is known: name one with its size in the ICS file (tftp.files)"
+        )
+        return min(fitting.items(), key=lambda pair: pair[1])
 
     def timer(self, name: str) -> float | None:
         """Seconds after which the target sends the first block again that nobody acknowledges; `None` if never."""

@@ -16,6 +16,7 @@ from pxeconform.runner.endpoint import Address, Endpoint
 from pxeconform.runner.scenario import Unplayable
 
 _MOST_BLOCKS = 200_000
+_MOST_PACKETS = 2 * _MOST_BLOCKS
 _LONGEST_TIMER = 20.0
 """Seconds in which a server that waits for an acknowledgment sends again, whatever its timer."""
 _MOST_COPIES = 30
@@ -200,14 +201,39 @@ class Reading(Conversation):
         packet = self.until(lambda one: isinstance(one, Data) and one.block == number & 0xFFFF, timeout)
         return packet if isinstance(packet, Data) else None
 
+    def open_windows(self) -> None:
+        """Request, and confirm that several blocks come at once. Raises `Unplayable` when they will not."""
+        packet = self.request().reply()
+        if not isinstance(packet, Oack) or packet.value("windowsize") is None:
+            raise Unplayable("the target does not acknowledge windowsize")
+        self.acknowledge(0)
+
     def window(self, after: int) -> Data | None:
         """Wait for the window of blocks behind one; gives the last of it, or of the file, or `None` if one is late."""
         last: Data | None = None
         for number in range(after + 1, after + 1 + self.window_size):
             last = self.block(number)
-            if last is None or last.length < self.block_size:
+            if last is None or self.is_last(last):
                 break
         return last
+
+    def is_last(self, at: Data) -> bool:
+        """No block comes after this one."""
+        return at.length < self.block_size
+
+    def fetch_windows(self) -> bool:
+        """Read the whole file by windows; tell whether it came."""
+        self.open_windows()
+        at = self.window(0)
+        for _ in range(_MOST_BLOCKS):
+            if at is None or self.is_last(at):
+                break
+            self.acknowledge(at.block)
+            at = self.window(at.block)
+        if at is not None:
+            self.acknowledge(at.block)
+            self.ended = True
+        return self.ended
 
     def open(self, mode: str = "octet") -> Data:
         """Request, and get the first block. Raises `Unplayable` when the file is refused."""
@@ -273,6 +299,37 @@ class Reading(Conversation):
         """Read the whole file; tell whether it came."""
         return self.finish(self.open(mode))
 
+    def fetch_beyond_the_last_number(self) -> bool:
+        """Read on from the first reply to the end, whether 0 or 1 follows block 65535; tell whether it came."""
+        if self.agreed:
+            self.send(Ack(0).build())
+        expected, waits, stuck = 1, self.window_size, 0
+        for _ in range(_MOST_PACKETS):
+            packet = self.next(self._wait())
+            if packet is None and stuck < 3 and expected > 1:
+                # What was lost is asked for again.
+                stuck += 1
+                self.send(Ack((expected - 1) & 0xFFFF).build())
+                continue
+            if packet is None or isinstance(packet, Error):
+                break
+            if not isinstance(packet, Data):
+                continue
+            begins_again = expected == tftp.LAST_BLOCK_NUMBER + 1 and packet.block == 1
+            if packet.block != expected & 0xFFFF and not begins_again:
+                continue
+            expected = 2 if begins_again else expected + 1
+            waits, stuck = waits - 1, 0
+            self.ended = packet.length < self.block_size
+            if self.ended or waits == 0:
+                self.send(Ack(packet.block).build())
+                waits = self.window_size
+            if self.ended:
+                break
+        if not self.ended:
+            self._because(f"the transfer of {self.name} did not come to its end")
+        return self.ended
+
 
 class Writing(Conversation):
     """One write, from the request on."""
@@ -327,6 +384,19 @@ class Writing(Conversation):
             self.block(number, data)
             if not self.acknowledged(number):
                 self._because(f"block {number} of {self.name} was not acknowledged")
+                return False
+        self.ended = True
+        return True
+
+    def send_windows(self, content: bytes) -> bool:
+        """The same by windows, each acknowledged as a whole."""
+        blocks = self.blocks(content)
+        for at in range(0, len(blocks), self.window_size):
+            window = blocks[at : at + self.window_size]
+            for number, data in enumerate(window, at + 1):
+                self.block(number, data)
+            if not self.acknowledged(at + len(window)):
+                self._because(f"block {at + len(window)} of {self.name} was not acknowledged")
                 return False
         self.ended = True
         return True

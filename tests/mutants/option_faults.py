@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 
 from pxeconform.protocol.tftp import Error
 from pxeconform.registry.tftp_codes import ErrorCode, Opcode
 from pxeconform.requirements.ledger import Claims, KnownFile
+from pxeconform.server.tftp import ReadTransfer
 from tests.mutants.arena import sound_claims
 from tests.mutants.fault import Fault
 from tests.mutants.option_servers import (
     LARGE_NAME,
     LARGE_SIZE,
+    WIDE,
+    WIDE_NAME,
+    AcknowledgesEachBlock,
     AcknowledgesMissingFiles,
     AnswersErrors,
     BeginsWithBlock2,
@@ -22,24 +27,40 @@ from tests.mutants.option_servers import (
     DoublesOptions,
     EchoesEverything,
     EmptyOack,
+    FailsAtTheLastNumber,
     ForgetsTheTail,
+    FullWindowsOnly,
+    GoesOnAfterATimeout,
+    IgnoresGaps,
     IgnoresTheAgreedSize,
+    NeverAcknowledgesWindows,
     NeverAgain,
+    NeverGivesUp,
     NoAckAfterTheOack,
     NoDataAfterTheOack,
     NoEmptyBlock,
+    NoResendOfWindows,
     OackAfterData,
     OackAndAck0,
     OackOnce,
     OackThenData,
     OtherErrorWithOptions,
+    OtherOctetsAfterTheWrap,
     OwnTimer,
     RefusesAfterProbes,
     RefusesLongBlocks,
     RemembersProbes,
     RepeatsBlock1,
+    ResendsTheLastBlock,
+    ShortensBlocksInWindows,
+    SilentOnGaps,
     SizeInNetascii,
+    SlidesOn,
+    StopsAtTheLastNumber,
+    TakesBlocksBehindGaps,
+    TakesGapsForTheEnd,
     TwoBlocksForSmallFiles,
+    WrapsToTwo,
     acknowledging,
     agreeing,
     any_block_size,
@@ -55,6 +76,8 @@ from tests.mutants.option_servers import (
     unknown,
     up_to_the_unknown,
     with_size,
+    with_wide_file,
+    with_window,
     without,
     writing,
 )
@@ -64,6 +87,7 @@ _NEGOTIATION = "TFTP-2347-"
 _OACK, _OPT = f"{_NEGOTIATION}OACK-", f"{_NEGOTIATION}OPT-"
 _BLK, _TMO, _TSZ = "TFTP-2348-BLK-", "TFTP-2349-TMO-", "TFTP-2349-TSZ-"
 _TOO_LONG = {f"{_OACK}04": "DATA 1 is already too long"}
+_WIN = "TFTP-7440-WIN-"
 _REFUSED = Error(ErrorCode.OPTION_NEGOTIATION_FAILED, b"options")
 
 
@@ -74,6 +98,15 @@ def claiming(*options: str) -> Callable[[], Claims]:
 
 def claiming_a_large_file() -> Claims:
     return replace(sound_claims(), files=(*sound_claims().files, KnownFile(LARGE_NAME, LARGE_SIZE)))
+
+
+def claiming_a_wide_file() -> Claims:
+    known = KnownFile(WIDE_NAME, len(WIDE), hashlib.sha256(WIDE).hexdigest())
+    return replace(sound_claims(), files=(*sound_claims().files, known))
+
+
+def _at_the_wrap(name: str, kind: type[ReadTransfer], told: str) -> Fault:
+    return Fault(name, "TFTP-1350-BLK-07", reading(kind), told, claims=claiming_a_wide_file, config=with_wide_file)
 
 
 def _number(text: str) -> int:
@@ -237,4 +270,37 @@ FAULTS: tuple[Fault, ...] = (
         falls_with={f"{_TSZ}01": "it is a size like others"},
     ),
     Fault("tsize of the file in netascii", f"{_TSZ}06", with_tftp(SizeInNetascii), "octets came"),
+    Fault("a larger window", f"{_WIN}01", granting("windowsize", _larger), "asked for 1, acknowledged 2"),
+    Fault("window claimed only", f"{_WIN}01", asking(without("windowsize")), "claimed", claims=claiming("windowsize")),
+    Fault(
+        "window of 1 for none",
+        f"{_WIN}01",
+        granting("windowsize", lambda asked: "1" if asked == "0" else asked),
+        "asked for 0, acknowledged 1",
+        falls_with={f"{_WIN}02": "what is no number is acknowledged as it is"},
+    ),
+    Fault("any window", f"{_WIN}02", granting("windowsize", str), "asked for 65536, acknowledged 65536"),
+    Fault("one block more in each window", f"{_WIN}03", with_window(lambda size: size + 1), "4 blocks were agreed"),
+    Fault("one block less in each window", f"{_WIN}03", with_window(lambda size: max(1, size - 1)), "3 of 4 blocks"),
+    Fault("one by one in spite of windows", f"{_WIN}03", with_window(lambda _: 1), "1 of 4 blocks"),
+    Fault(
+        "two blocks for a window of one", f"{_WIN}04", with_window(lambda size: max(2, size)), "DATA 2 came after ACK 0"
+    ),
+    Fault("the last block of a window again", f"{_WIN}05", reading(ResendsTheLastBlock), "DATA 8 came again first"),
+    Fault("windows never again", f"{_WIN}05", reading(NoResendOfWindows), "nothing came again"),
+    Fault("goes on after a timeout", f"{_WIN}03", reading(GoesOnAfterATimeout), "4 blocks were agreed"),
+    Fault("ignores gaps", f"{_WIN}06", reading(IgnoresGaps), "ACK 2 inside a window was followed by DATA 1"),
+    Fault("takes gaps for the end", f"{_WIN}06", reading(TakesGapsForTheEnd), "was followed by DATA 5"),
+    Fault("slides on", f"{_WIN}06", reading(SlidesOn), "was followed by DATA 5"),
+    Fault("full windows only", f"{_WIN}07", reading(FullWindowsOnly), "the last window did not come"),
+    Fault("acknowledges each block", f"{_WIN}08", writing(AcknowledgesEachBlock), "ACK 1 came inside a window"),
+    Fault("never acknowledges windows", f"{_WIN}08", writing(NeverAcknowledgesWindows), "no ACK came for the window"),
+    Fault("silent on gaps", f"{_WIN}09", writing(SilentOnGaps), "a gap was not answered"),
+    Fault("takes blocks behind gaps", f"{_WIN}09", writing(TakesBlocksBehindGaps), "answered with ACK 4"),
+    Fault("never gives up windows", f"{_WIN}10", reading(NeverGivesUp), "times"),
+    Fault("short blocks in windows", f"{_WIN}11", reading(ShortensBlocksInWindows), "31 octets, 32 were agreed"),
+    _at_the_wrap("stops at the last number", StopsAtTheLastNumber, "the transfer stopped after block 65535"),
+    _at_the_wrap("fails at the last number", FailsAtTheLastNumber, "ERROR 0 came after block 65535"),
+    _at_the_wrap("wraps to two", WrapsToTwo, "65535 was followed by 2"),
+    _at_the_wrap("other octets after the wrap", OtherOctetsAfterTheWrap, "the contents differ"),
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from pxeconform.protocol.tftp import Ack, Error, Oack, Options, Packet, Request, parse
+from pxeconform.protocol.tftp import Ack, Data, Error, Oack, Options, Packet, Request, parse
 from pxeconform.registry.tftp_codes import ErrorCode, Opcode
 from pxeconform.server.config import ServerConfig
 from pxeconform.server.datagrams import Address, Incoming, Outgoing
+from pxeconform.server.demo import noise
 from pxeconform.server.files import FileRefused
 from pxeconform.server.service import PxeServer
 from pxeconform.server.tftp import Agreement, ReadTransfer, TftpServer, Transfer, WriteTransfer
@@ -430,3 +431,191 @@ class SizeInNetascii(TftpServer):
 
     def agree_size(self, request: Request, asked: int, size: int) -> int | None:
         return size if request.opcode is Opcode.RRQ else asked
+
+
+# -- windows ----------------------------------------------------------------------------------------------------------
+
+
+def with_window(blocks: Callable[[int], int]) -> Maker:
+    """The window size that is agreed to is acknowledged, another one is used."""
+    return agreeing(lambda _, agreed: replace(agreed, window_size=blocks(agreed.window_size)))
+
+
+def any_window_size(config: ServerConfig) -> PxeServer:
+    """Whatever number is asked for is agreed to."""
+
+    class Mutant(TftpServer):
+        def agree_window_size(self, asked: int) -> int | None:
+            return asked
+
+    return PxeServer(config, tftp=Mutant)
+
+
+class ResendsTheLastBlock(ReadTransfer):
+    """Of a window that is not acknowledged only the last block comes again."""
+
+    def pending_packets(self) -> Iterable[Sent]:
+        return list(super().pending_packets())[-1:]
+
+
+class GoesOnAfterATimeout(ReadTransfer):
+    """A window that is not acknowledged is taken for acknowledged."""
+
+    def tick(self, now: float) -> list[Outgoing]:
+        if self.deadline is None or now < self.deadline or self._awaits_ack_0 or self.agreed.window_size == 1:
+            return super().tick(now)
+        return self.on_ack(self.highest_sent & 0xFFFF, now)
+
+
+class NoResendOfWindows(ReadTransfer):
+    def pending_packets(self) -> Iterable[Sent]:
+        return super().pending_packets() if self.agreed.window_size == 1 or self._awaits_ack_0 else []
+
+
+class IgnoresGaps(ReadTransfer):
+    """An acknowledgment inside a window is ignored; the whole window comes again after the time-out."""
+
+    def on_ack(self, number: int, now: float) -> list[Outgoing]:
+        ahead = (number - self._acknowledged) & 0xFFFF
+        inside = not self._awaits_ack_0 and 0 < ahead < len(self._blocks)
+        return [] if inside else super().on_ack(number, now)
+
+
+class TakesGapsForTheEnd(ReadTransfer):
+    """An acknowledgment inside a window is taken for that of the whole window."""
+
+    def on_ack(self, number: int, now: float) -> list[Outgoing]:
+        ahead = (number - self._acknowledged) & 0xFFFF
+        inside = not self._awaits_ack_0 and 0 < ahead < len(self._blocks)
+        return super().on_ack(self.highest_sent & 0xFFFF if inside else number, now)
+
+
+class SlidesOn(ReadTransfer):
+    """After an acknowledgment inside a window only blocks that are new are sent."""
+
+    def next_window(self) -> list[Sent]:
+        before = self.highest_sent
+        return [packet for packet in super().next_window() if isinstance(packet, Data) and packet.block > before]
+
+
+class FullWindowsOnly(ReadTransfer):
+    """Blocks that do not fill a window stay where they are."""
+
+    def next_window(self) -> list[Sent]:
+        window = super().next_window()
+        return window if len(window) >= self.agreed.window_size else []
+
+    def pending_packets(self) -> Iterable[Sent]:
+        pending = list(super().pending_packets())
+        return pending if self._awaits_ack_0 or len(pending) >= self.agreed.window_size else []
+
+
+class AcknowledgesEachBlock(WriteTransfer):
+    """Windows are agreed to, and each block is acknowledged."""
+
+    def on_block(self, block: bytes, now: float) -> list[Outgoing]:
+        self._in_window = self.agreed.window_size
+        return super().on_block(block, now)
+
+
+class NeverAcknowledgesWindows(WriteTransfer):
+    """Only the last block of a file is acknowledged."""
+
+    def on_block(self, block: bytes, now: float) -> list[Outgoing]:
+        self._in_window = -1
+        return super().on_block(block, now)
+
+    def pending_packets(self) -> Iterable[Sent]:
+        return []
+
+
+class SilentOnGaps(WriteTransfer):
+    """Blocks behind a gap get no answer, and none comes of itself."""
+
+    def on_gap(self) -> list[Outgoing]:
+        self.deadline = None
+        return []
+
+
+class TakesBlocksBehindGaps(WriteTransfer):
+    """A gap is not noticed: the block behind it is acknowledged."""
+
+    def on_packet(self, packet: Packet | None, now: float) -> list[Outgoing]:
+        if isinstance(packet, Data) and (packet.block - self._received) & 0xFFFF == 2:
+            return [self.envelope(Ack(packet.block))]
+        return super().on_packet(packet, now)
+
+
+class NeverGivesUp(ReadTransfer):
+    """Windows are sent again, soon and for ever."""
+
+    def tick(self, now: float) -> list[Outgoing]:
+        self._times_sent = min(self._times_sent, 1)
+        return super().tick(now)
+
+    def next_timeout(self) -> float:
+        return 0.08
+
+
+class ShortensBlocksInWindows(ReadTransfer):
+    """Where windows are agreed, blocks lack their last octet."""
+
+    def data(self, number: int, block: bytes) -> Data:
+        return super().data(number, block[:-1] if self.agreed.window_size > 1 else block)
+
+
+# -- block 65535 ------------------------------------------------------------------------------------------------------
+
+
+class StopsAtTheLastNumber(ReadTransfer):
+    """There is no block after 65535."""
+
+    def next_window(self) -> list[Sent]:
+        if self._acknowledged + self.agreed.window_size > 0xFFFF:
+            self.finish()
+            return []
+        return super().next_window()
+
+
+class FailsAtTheLastNumber(StopsAtTheLastNumber):
+    """The same, with an ERROR."""
+
+    def next_window(self) -> list[Sent]:
+        window = super().next_window()
+        return [Error(ErrorCode.NOT_DEFINED, b"too long")] if self.finished else window
+
+
+class WrapsToTwo(ReadTransfer):
+    """0 and 1 are left out."""
+
+    def data(self, number: int, block: bytes) -> Data:
+        return super().data(number if number <= 0xFFFF else number + 2, block)
+
+
+class OtherOctetsAfterTheWrap(ReadTransfer):
+    """The place in the file is counted in 16 bits."""
+
+    def data(self, number: int, block: bytes) -> Data:
+        return super().data(number, block if number <= 0xFFFF else bytes(len(block)))
+
+
+class WrapsToOne(ReadTransfer):
+    """Sound: some servers do so."""
+
+    def data(self, number: int, block: bytes) -> Data:
+        return super().data((number - 1) % 0xFFFF + 1, block)
+
+    def on_ack(self, number: int, now: float) -> list[Outgoing]:
+        for index in range(self._acknowledged + 1, self.highest_sent + 1):
+            if (index - 1) % 0xFFFF + 1 == number:
+                return super().on_ack(index & 0xFFFF, now)
+        return super().on_ack(number, now)
+
+
+WIDE_NAME = "wide.bin"
+WIDE = noise("wide", 8 * 65_540 + 3)
+
+
+def with_wide_file(config: ServerConfig) -> ServerConfig:
+    """One more file, of more blocks than there are numbers."""
+    return replace(config, files={**config.files, WIDE_NAME: WIDE})

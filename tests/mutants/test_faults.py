@@ -10,10 +10,11 @@ import pytest
 from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.model import Level
 from pxeconform.server.service import PxeServer
+from pxeconform.server.tftp import ReadTransfer
 from tests.mutants import arena, option_faults, refusal_faults, transfer_faults, upload_faults
 from tests.mutants.fault import Fault
 from tests.mutants.faults import FAULTS
-from tests.mutants.option_servers import large
+from tests.mutants.option_servers import WrapsToOne, large, reading, with_wide_file
 
 ALL_FAULTS = (*FAULTS, *transfer_faults.FAULTS, *upload_faults.FAULTS, *refusal_faults.FAULTS, *option_faults.FAULTS)
 
@@ -24,7 +25,9 @@ READ_ONLY = "TFTP-1350-SEC-02"
 """Refusal is owed only by a server on which nobody has enabled writing."""
 
 OVER_4_GIB = "TFTP-2349-TSZ-05"
-"""Nobody has so large a file at hand."""
+AT_THE_WRAP = ("TFTP-1350-BLK-05", "TFTP-1350-BLK-06", "TFTP-1350-BLK-07")
+TOO_LARGE = (OVER_4_GIB, *AT_THE_WRAP)
+"""What wants a file that is too large for every run."""
 
 
 @pytest.mark.parametrize("fault", ALL_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
@@ -58,9 +61,8 @@ def test_names_are_unique() -> None:
 def test_the_sound_server_is_acquitted(tmp_path: Path) -> None:
     match = arena.run(tmp_path / "run", PxeServer(arena.sound_config()), patience=2 * arena.PATIENCE)
     words = {requirement: verdict.verdict for requirement, verdict in match.verdicts.items()}
-    assert words == dict.fromkeys(arena.ALL, "pass") | dict.fromkeys(
-        (NO_CREDENTIALS, OVER_4_GIB, READ_ONLY), "not_exercised"
-    )
+    wanting = (NO_CREDENTIALS, READ_ONLY, *TOO_LARGE)
+    assert words == dict.fromkeys(arena.ALL, "pass") | dict.fromkeys(wanting, "not_exercised")
     assert all(v.exercised and not v.violations for v in match.results.verdicts if v.verdict == "pass")
     assert match.results.exit_code == 0
 
@@ -73,6 +75,15 @@ def test_a_sound_server_with_a_large_file_is_acquitted(tmp_path: Path) -> None:
         claims=option_faults.claiming_a_large_file(),
     )
     assert match.verdicts[OVER_4_GIB].verdict == "pass"
+    assert not match.convicted()
+
+
+@pytest.mark.parametrize("kind", [ReadTransfer, WrapsToOne])
+def test_a_sound_server_is_acquitted_at_the_wrap(kind: type[ReadTransfer], tmp_path: Path) -> None:
+    server = reading(kind)(with_wide_file(arena.sound_config()))
+    claims = option_faults.claiming_a_wide_file()
+    match = arena.run(tmp_path / "run", server, requirements=AT_THE_WRAP, claims=claims)
+    assert {match.verdicts[requirement].verdict for requirement in AT_THE_WRAP} == {"pass"}
     assert not match.convicted()
 
 

@@ -71,6 +71,9 @@ def interval_ran_out(view: View) -> Iterator[tuple[Negotiation, Event, Event | N
         if one.granted(_TIMEOUT) is None:
             yield one, cast("Event", one.reply), None
             continue
+        if one.transfer.window_size > 1:
+            # Which of several blocks the timer runs for, nobody can see.
+            continue
         _, high = _tolerated(number(one.granted(_TIMEOUT)) or 0)
         for packet, copy, until in _left_alone(one.transfer):
             if copy is not None or until is None or until - packet.time > high:
