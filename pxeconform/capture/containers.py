@@ -43,6 +43,8 @@ _PCAP_MAGICS = {_MICROSECONDS: (1000, 16), _NANOSECONDS: (1, 16), _KUZNETZOV: (1
 """Nanoseconds in a tick and the size of a record's header; Kuznetzov's patch added an interface to it."""
 
 _SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+_NO_PACKETS = frozenset({9, 0x204, 0x216, 0x221, 0x0BAD, 0x40000BAD})
+"""Blocks that hold a log entry or anybody's own data: tshark counts them as frames, and frame numbers are its."""
 _BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
 _OPTION_COMMENT, _OPTION_RESOLUTION, _OPTION_OFFSET = 1, 9, 14
 _MOST_INTERFACES = 65536
@@ -220,6 +222,8 @@ class _Pcapng:
             self._simple(body, at)
         elif kind == _OBSOLETE:
             self._obsolete(body, at)
+        elif kind in _NO_PACKETS:
+            window.state[NUMBERS] += 1
         return None
 
     def _interface(self, body: bytes) -> None:

@@ -58,7 +58,7 @@ class Datagram:
     destination_mac: bytes = b""
     comment: str = ""
     identification: int = 0
-    """Of the IP header; 0 for IPv6, which has none."""
+    """Of the IPv4 header or the IPv6 fragment header; 0 for whole IPv6 packets, which have none."""
     copy_of: int | None = None
     """The frame that holds the same datagram, when the capture has it twice."""
     checksum: int | None = field(default=None, compare=False)

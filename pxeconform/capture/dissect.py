@@ -3,9 +3,10 @@
 Written once for one frame or millions: see `records.py` for what a kernel may use. Every read stands behind a look at
 the end of what is at hand; what is too short, or of no interest, is `NOTHING`.
 
-Sources: the registry of link types of libpcap; IEEE 802.1Q, 802.1ad; RFC 791, RFC 8200 (extension headers), RFC 4302
-(AH), RFC 3032 (MPLS), RFC 4448 (its control word), RFC 2516 (PPPoE), RFC 1661 and 1662 (PPP), RFC 2784 and 2890 (GRE),
-RFC 2003 and 2473 (IP in IP), RFC 7348 (VXLAN), RFC 8926 (GENEVE), draft-foschiano-erspan-03 (ERSPAN II and III).
+Sources: the registry of link types of libpcap; IEEE 802.1Q, 802.1ad, 802.1ah; RFC 791, RFC 8200 (extension headers),
+RFC 4302 (AH), RFC 3032 (MPLS), RFC 4448 (its control word), RFC 2516 (PPPoE), RFC 1661 and 1662 (PPP), RFC 2784 and
+2890 (GRE), RFC 2003 and 2473 (IP in IP), RFC 7348 (VXLAN), RFC 8926 (GENEVE), draft-foschiano-erspan-03 (ERSPAN II and
+III).
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ _NULL, _ETHERNET, _RAW_BSD, _RAW_OPENBSD, _PPP, _PPP_HDLC, _PPP_ETHER = 0, 1, 12
 _RAW, _C_HDLC, _LOOP, _SLL, _IPV4_LINK, _IPV6_LINK, _SLL2 = 101, 104, 108, 113, 228, 229, 276
 _IPV4, _IPV6, _ARP, _MPLS, _MPLS_MULTICAST = 0x0800, 0x86DD, 0x0806, 0x8847, 0x8848
 _VLAN, _PROVIDER, _OLD_PROVIDER, _OLDER_PROVIDER, _PPPOE = 0x8100, 0x88A8, 0x9100, 0x9200, 0x8864
-_BRIDGED, _ERSPAN_2, _ERSPAN_3, _PPP_IN_GRE = 0x6558, 0x88BE, 0x22EB, 0x880B
+_BRIDGED, _ETHERNET_OVER_IP, _ERSPAN_2, _ERSPAN_3, _PPP_IN_GRE = 0x6558, 0x6400, 0x88BE, 0x22EB, 0x880B
+_BACKBONE = 0x88E7
 _PPP_IPV4, _PPP_IPV6, _PPP_MPLS = 0x21, 0x57, 0x281
 _ICMP_IP, _IPV4_IP, _TCP_IP, _UDP_IP, _IPV6_IP, _GRE_IP, _AH_IP, _ICMPV6_IP = 1, 4, 6, 17, 41, 47, 51, 58
 _HOP_BY_HOP, _ROUTING, _FRAGMENT_HEADER, _DESTINATION_OPTIONS, _MOBILITY = 0, 43, 44, 60, 135
@@ -154,6 +156,12 @@ def dissect(data: Octets, at: int, end: int, wire: int, stage: int, code: int, r
                         at += 4
                     stage = FROM_LINK
                     code = _ETHERNET
+                continue
+            if code == _BACKBONE:
+                # The service's number, and then the customer's whole frame.
+                at += 4
+                stage = FROM_LINK
+                code = _ETHERNET
                 continue
             if code == _PPPOE:
                 if at + 6 > end or data[at + 1] != 0:
@@ -343,7 +351,7 @@ def dissect(data: Octets, at: int, end: int, wire: int, stage: int, code: int, r
             at += 4
         if version == 1 and flags & _GRE_ACKNOWLEDGMENT:
             at += 4
-        if code == _BRIDGED:
+        if code in (_BRIDGED, _ETHERNET_OVER_IP):
             stage = FROM_LINK
             code = _ETHERNET
         elif code == _ERSPAN_2:

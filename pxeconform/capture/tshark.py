@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ Row = dict[str, list[str]]
 _AGGREGATOR = "\x1f"
 """Separates the values of a field; tshark shows control characters of packets as escape sequences."""
 _COPY = 1 << 20
+_COPIED = 1_000_000
+"""Nanoseconds within which a fragment of a packet that is whole is a copy."""
 
 
 def names_of(table: dict[str, str]) -> tuple[str, ...]:
@@ -39,13 +42,18 @@ def names_of(table: dict[str, str]) -> tuple[str, ...]:
     return tuple(f"{protocol}.{name}" for protocol, names in table.items() for name in names.split())
 
 
+_MOST_REMEMBERED = 1 << 16
+
+
 _FIELDS = names_of(
     {
         "frame": "number time_epoch protocols len cap_len encap_type comment",
         "eth": "src dst",
+        "sll": "src.eth",
+        "vlan": "id",
         "ip": "src dst id proto flags.mf frag_offset fragment.count",
         "ipv6": "src dst fraghdr.ident fraghdr.more fraghdr.offset fragment.count",
-        "udp": "srcport dstport length payload",
+        "udp": "srcport dstport length checksum payload",
         "tcp": "srcport dstport flags len payload",
         "icmp": "type code",
         "icmpv6": "type code",
@@ -198,7 +206,7 @@ def read(
     """
     info = info if info is not None else CaptureInfo(str(path))
     info.format = _format(path)
-    fragments: dict[tuple[str, ...], None] = {}
+    fragments: dict[tuple[str, ...], int] = {}
     links: set[str] = set()
     for row in rows(path, [*_FIELDS, *also], info=info):
         _note(info, row, links)
@@ -209,8 +217,9 @@ def read(
             yield datagram
     if info.snapped:
         info.warn(f"{info.snapped} frames were cut by the snap length")
-    if fragments:
-        info.warn(f"of {len(fragments)} IP packets some fragments are missing")
+    missing = sum(time >= 0 for time in fragments.values())
+    if missing:
+        info.warn(f"of {missing} IP packets some fragments are missing")
 
 
 def in_order(datagrams: Iterable[Datagram]) -> Iterator[Datagram]:
@@ -233,14 +242,14 @@ def _format(path: str | Path) -> str:
 
 
 def _note(info: CaptureInfo, row: Row, links: set[str]) -> None:
-    time = _time(row)
     info.packets += 1
-    info.first_time = time if info.first_time is None else min(info.first_time, time)
-    info.last_time = time if info.last_time is None else max(info.last_time, time)
-    info.snapped += int(*row["frame.cap_len"][:1]) < int(*row["frame.len"][:1])
     if not row["frame.encap_type"]:
         # tshark counts pcapng blocks of other kinds (custom ones, logs) as frames.
         return
+    time = _time(row)
+    info.first_time = time if info.first_time is None else min(info.first_time, time)
+    info.last_time = time if info.last_time is None else max(info.last_time, time)
+    info.snapped += int(row["frame.cap_len"][0]) < int(row["frame.len"][0])
     number = int(row["frame.encap_type"][0])
     name = _LINKS.get(number, f"wiretap link type {number}")
     if name not in links:
@@ -254,10 +263,14 @@ def _time(row: Row) -> int:
     return max(int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0")[:9]), 0)
 
 
-def _fragment(row: Row, waiting: dict[tuple[str, ...], None]) -> None:
-    """Keep count of the packets of which fragments are missing."""
-    if row["ip.src"] and ("1" in row["ip.flags.mf"] or any(offset != "0" for offset in row["ip.frag_offset"])):
-        key = (row["ip.src"][-1], row["ip.dst"][-1], row["ip.proto"][-1], row["ip.id"][-1])
+def _fragment(row: Row, seen: dict[tuple[str, ...], int]) -> None:
+    """Keep count of the packets of which fragments are missing: since when they wait, or `~` when they were whole."""
+    # What an ICMP error quotes is not waited for.
+    outside = row["frame.protocols"][0].partition(":icmp")[0].split(":").count("ip") if row["frame.protocols"] else 0
+    places = list(zip(row["ip.flags.mf"], row["ip.frag_offset"], strict=False))[:outside]
+    layer = next((n for n, (more, offset) in enumerate(places) if more == "1" or offset != "0"), None)
+    if layer is not None and layer < min(len(row[f"ip.{name}"]) for name in ("src", "dst", "proto", "id")):
+        key = tuple(row[f"ip.{name}"][layer] for name in ("src", "dst", "proto", "id"))
         whole = bool(row["ip.fragment.count"])
     elif row["ipv6.fraghdr.ident"]:
         key = (row["ipv6.src"][-1], row["ipv6.dst"][-1], "", row["ipv6.fraghdr.ident"][-1])
@@ -266,15 +279,22 @@ def _fragment(row: Row, waiting: dict[tuple[str, ...], None]) -> None:
         )
     else:
         return
+    time = _time(row)
     if whole:
-        waiting.pop(key, None)
-    else:
-        waiting[key] = None
+        if len(seen) > _MOST_REMEMBERED:
+            for old in [each for each, moment in seen.items() if moment < 0]:
+                del seen[old]
+        seen[key] = ~time
+    elif not (seen.get(key, 0) < 0 and time - ~seen[key] <= _COPIED):
+        # What a mirror port gives a second time belongs to the packet that is whole already.
+        seen[key] = time
 
 
 def _datagram(row: Row) -> Datagram | None:
     """The innermost datagram: along the chain of layers, the last network layer and what it carries."""
     place = {"ip": -1, "ipv6": -1, "udp": -1}
+    networks: list[tuple[str, str]] = []
+    """Source and destination of the layers on the way in, but not of what an ICMP error quotes."""
     source = destination = ""
     identification = 0
     reporter: str | None = None
@@ -285,9 +305,13 @@ def _datagram(row: Row) -> Datagram | None:
             if layer in ("ip", "ipv6"):
                 place[layer] += 1
                 source, destination = row[f"{layer}.src"][place[layer]], row[f"{layer}.dst"][place[layer]]
-                identification = int(row["ip.id"][place["ip"]], 0) if layer == "ip" else 0
+                identification = _identification(row, layer, place[layer])
                 kind = None
-            elif layer in ("icmp", "icmpv6") and code is None:
+                networks += [(source, destination)] if code is None else []
+            elif layer in ("icmp", "icmpv6"):
+                if code is not None:
+                    # Nobody answers an ICMP error with one.
+                    return None
                 reporter, code = source, (int(row[f"{layer}.type"][0]), int(row[f"{layer}.code"][0]))
                 kind = None
             elif layer == "udp":
@@ -297,14 +321,22 @@ def _datagram(row: Row) -> Datagram | None:
                 kind = Kind.TCP if code is None else None
             elif layer == "arp":
                 return _arp(row)
-        if kind is Kind.TCP:
-            return _segment(row, source, destination)
         if kind is None:
             return None
+        outer = networks[0] if len(networks) > 1 else None
+        if kind is Kind.TCP:
+            return replace(_segment(row, source, destination, outer), identification=identification)
         length = max(int(row["udp.length"][place["udp"]]) - 8, 0)
+        if len(row["udp.checksum"]) <= place["udp"]:
+            # The capture ends inside the header.
+            return None
         # Every layer but the last carries something; the last may be empty and is then without this field.
         carries = len(row["udp.payload"]) == place["udp"] + 1
-        payload = bytes.fromhex(row["udp.payload"][-1]) if carries else b""
+        # What IP carries behind the end of the datagram is shown too.
+        payload = bytes.fromhex(row["udp.payload"][-1])[:length] if carries else b""
+        if len(payload) < length and row["frame.cap_len"] == row["frame.len"]:
+            # Nothing was cut, so the header claims more than there is.
+            length = len(payload)
         ports = int(row["udp.srcport"][place["udp"]]), int(row["udp.dstport"][place["udp"]])
     except IndexError:
         # The capture or the packet ends inside one of the headers.
@@ -323,10 +355,19 @@ def _datagram(row: Row) -> Datagram | None:
         *_macs(row),
         comment="\n".join(row["frame.comment"]),
         identification=identification if kind is Kind.UDP else 0,
+        checksum=int(row["udp.checksum"][place["udp"]], 0) if kind is Kind.UDP else None,
+        outer=outer,
+        vlan=_vlan(row),
     )
 
 
-def _segment(row: Row, source: str, destination: str) -> Datagram:
+def _identification(row: Row, layer: str, place: int) -> int:
+    if layer == "ip":
+        return int(row["ip.id"][place], 0)
+    return int(row["ipv6.fraghdr.ident"][-1], 0) if row["ipv6.fraghdr.ident"] else 0
+
+
+def _segment(row: Row, source: str, destination: str, outer: tuple[str, str] | None) -> Datagram:
     return Datagram(
         int(row["frame.number"][0]),
         _time(row),
@@ -341,6 +382,8 @@ def _segment(row: Row, source: str, destination: str) -> Datagram:
         source_mac=_macs(row)[0],
         destination_mac=_macs(row)[1],
         comment="\n".join(row["frame.comment"]),
+        outer=outer,
+        vlan=_vlan(row),
     )
 
 
@@ -357,12 +400,17 @@ def _arp(row: Row) -> Datagram | None:
         source_mac=_octets(row["arp.src.hw_mac"][0]),
         destination_mac=_macs(row)[1],
         comment="\n".join(row["frame.comment"]),
+        vlan=_vlan(row),
     )
+
+
+def _vlan(row: Row) -> int | None:
+    return int(row["vlan.id"][-1]) if row["vlan.id"] else None
 
 
 def _macs(row: Row) -> tuple[bytes, bytes]:
     if not row["eth.src"]:
-        return b"", b""
+        return (_octets(row["sll.src.eth"][-1]) if row["sll.src.eth"] else b""), b""
     return _octets(row["eth.src"][-1]), _octets(row["eth.dst"][-1])
 
 
