@@ -11,11 +11,11 @@ import os
 import sys
 import time
 from collections import Counter
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.fuzz.campaign import run
-from tests.fuzz.endure import limit_memory
+from tests.fuzz.endure import limit_memory, machine_code
 
 _CHUNK = 500
 
@@ -31,13 +31,18 @@ def main() -> int:
     asked = parser.parse_args()
     begun, total, broken = time.monotonic(), Counter[str](), list[str]()
     chunks = range(asked.first, asked.first + asked.mutants, _CHUNK)
-    with multiprocessing.get_context("fork").Pool(asked.jobs, initializer=limit_memory) as pool:
-        for outcomes, found in pool.imap_unordered(partial(run, count=_CHUNK, keep=asked.keep), chunks):
+    machine_code()
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(asked.jobs, context, initializer=limit_memory) as pool:
+        # A process that dies (machine code is not checked by anybody) ends the run with an exception.
+        waiting = [pool.submit(run, first, _CHUNK, asked.keep) for first in chunks]
+        for done in as_completed(waiting):
+            outcomes, found = done.result()
             total += outcomes
             broken += found
             print(*found, sep="\n", end="\n" if found else "", flush=True)
             if time.monotonic() - begun > asked.seconds:
-                pool.terminate()
+                pool.shutdown(wait=True, cancel_futures=True)
                 break
     told = ", ".join(f"{count} {name}" for name, count in sorted(total.items()))
     print(f"{total.total()} mutants from {asked.first} in {time.monotonic() - begun:.0f} s: {told}")

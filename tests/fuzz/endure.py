@@ -9,11 +9,16 @@ import os
 import resource
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import FrameType
 
 from pxeconform.analysis import analyze
-from pxeconform.capture.datagrams import CaptureError
+from pxeconform.capture.datagrams import CaptureError, CaptureInfo
+from pxeconform.capture.kernels import Kernels, choose
+from pxeconform.capture.read import read
+from pxeconform.capture.records import put_in_order, walk_pcap, walk_pcapng
+from pxeconform.capture.sieves import every_packet
 from pxeconform.cli.analyzing import analyze_command
 
 SECONDS = 10
@@ -50,6 +55,24 @@ def in_time(seconds: float = SECONDS) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+@cache
+def machine_code() -> Kernels:
+    """The kernels compiled, as they run on large captures."""
+    kernels = choose((walk_pcap, walk_pcapng, put_in_order, every_packet), None)
+    assert kernels.compiled
+    return kernels
+
+
+def same_by_machine_code(path: Path) -> None:
+    """Compiled kernels find the same datagrams, and say the same of the capture."""
+    told = []
+    for kernels in (Kernels(), machine_code()):
+        info = CaptureInfo(str(path))
+        found = [(each, each.checksum, each.outer, each.vlan) for each in read(path, info, kernels=kernels)]
+        told.append((found, info))
+    assert told[0] == told[1], "the compiled kernels differ"
+
+
 def endure(path: Path, *, whole: bool = False) -> str:
     """Analyze a capture, with `whole` as the command does it; gives "result", "warnings" or "refused".
 
@@ -73,6 +96,7 @@ def endure(path: Path, *, whole: bool = False) -> str:
                 assert "\x1b" not in out.getvalue()
                 return "result"
             document = analyze(path).to_dict()
+            same_by_machine_code(path)
         except CaptureError as error:
             sentence = str(error)
             assert "\n" not in sentence, sentence

@@ -62,6 +62,17 @@ def _frames(octets: bytes) -> Frames:
     return found
 
 
+def octets_of_frames(number: int, seeds: Sequence[Frames]) -> list[bytes]:
+    """A few hostile frames without a container."""
+    chance = random.Random(number)
+    frames = chance.choice(seeds)
+    start = chance.randrange(len(frames))
+    frames = frames[start : start + 3]
+    for _ in range(chance.choice((1, 2, 4, 8))):
+        frames = chance.choice(_OF_FRAMES)(frames, chance) or frames
+    return [octets for _, octets in frames]
+
+
 def mutant(number: int, seeds: Sequence[Frames]) -> bytes:
     """The capture of that number."""
     chance = random.Random(number)

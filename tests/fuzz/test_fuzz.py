@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import resource
 import subprocess
 import sys
@@ -9,13 +10,28 @@ from pathlib import Path
 
 import pytest
 
+from pxeconform.capture.columns import (
+    DIVIDE,
+    FRAME_COLUMNS,
+    KIND,
+    MULTIPLY,
+    NOTHING,
+    PAYLOAD,
+    PAYLOAD_HAVE,
+    ROW_COLUMNS,
+    STATE_COLUMNS,
+)
+from pxeconform.capture.dissect import FROM_LINK, dissect
+from pxeconform.capture.kernels import integers
+from pxeconform.capture.links import LINK_NAMES
+from pxeconform.capture.records import walk_pcap, walk_pcapng
 from pxeconform.protocol import dhcp
 from tests.fuzz import campaign
 from tests.fuzz.endure import MEMORY, TooSlow, in_time
-from tests.fuzz.mutants import mutant, seeds
+from tests.fuzz.mutants import mutant, octets_of_frames, seeds
 
 ROOT = Path(__file__).resolve().parents[2]
-BUDGET = 8000
+BUDGET = 3000
 
 
 def test_a_fixed_run() -> None:
@@ -59,3 +75,29 @@ class TestTheRunItself:
         with pytest.raises(TooSlow), in_time(0.05):
             while True:
                 pass
+
+
+class TestReadsStayInside:
+    """Machine code looks nowhere: so the same source may never read beyond the octets that it is told of."""
+
+    def test_frames(self) -> None:
+        good, chance = seeds(campaign.CAPTURES), random.Random(1)
+        row = integers(ROW_COLUMNS)
+        for number in range(4000):
+            for octets in octets_of_frames(number, good):
+                cut = octets[: chance.randrange(len(octets) + 1)]
+                for link in (chance.choice(tuple(LINK_NAMES)), 1):
+                    dissect(memoryview(cut), 0, len(cut), len(octets), FROM_LINK, link, row, 0)
+                    assert row[KIND] == NOTHING or 0 <= row[PAYLOAD] <= row[PAYLOAD] + row[PAYLOAD_HAVE] <= len(cut)
+
+    def test_records(self) -> None:
+        good = seeds(campaign.CAPTURES)
+        for number in range(3000):
+            octets = memoryview(mutant(number, good))
+            for big in (0, 1):
+                index, state = integers(FRAME_COLUMNS * 64), integers(STATE_COLUMNS)
+                walk_pcap(octets, min(24, len(octets)), len(octets), big, 1000, 16, 0, 1, index, 64, state)
+                index, state, interfaces = integers(FRAME_COLUMNS * 64), integers(STATE_COLUMNS), integers(8)
+                interfaces[MULTIPLY], interfaces[DIVIDE] = 1000, 1
+                for at in range(0, min(len(octets), 200), 4):
+                    walk_pcapng(octets, at, len(octets), big, interfaces, 1, index, 64, state)
