@@ -13,6 +13,7 @@ import lzma
 import random
 import struct
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 Frames = list[tuple[int, bytes]]
@@ -29,6 +30,8 @@ _WRAPPERS: dict[str, bytes] = {
     "mpls": bytes.fromhex("ffffffffffff0200000000018847 000640ff 000121ff".replace(" ", "")),
     "pppoe": bytes.fromhex("ffffffffffff0200000000018864 1100 0001 0040 0021".replace(" ", "")),
 }
+_PACKERS: tuple[Callable[[bytes], bytes], ...] = (partial(gzip.compress, mtime=0), bz2.compress, lzma.compress)
+"""Without the time of day, which gzip notes: a number is the same mutant tomorrow."""
 _OUTER = bytes.fromhex("ffffffffffff0200000000010800")
 
 
@@ -85,7 +88,7 @@ def mutant(number: int, seeds: Sequence[Frames]) -> bytes:
     if chance.random() < 0.5:
         octets = _damaged(octets, chance)
     if chance.random() < 0.05:
-        octets = chance.choice((gzip.compress, bz2.compress, lzma.compress))(octets)
+        octets = chance.choice(_PACKERS)(octets)
         if chance.random() < 0.7:
             octets = _damaged(octets, chance)
     return octets
