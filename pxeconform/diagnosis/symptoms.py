@@ -52,7 +52,7 @@ class BootCase:
 
 def no_offer(case: BootCase) -> Symptom | None:
     """DISCOVERs, and nothing of use came back."""
-    if not case.failed_at(_STEP_OFFER) or any(_is_of_use(offer) for offer in case.boot.offers):
+    if not case.failed_at(_STEP_OFFER) or any(offer.is_of_use for offer in case.boot.offers):
         return None
     frames = case.frames(Role.DISCOVER)
     asked = "SOLICITs" if case.boot.family == "ipv6" else "DISCOVERs"
@@ -61,14 +61,9 @@ def no_offer(case: BootCase) -> Symptom | None:
     return Symptom(text + (": the answers are empty" if empty else ""), (*frames, *empty))
 
 
-def _is_of_use(offer: Offer) -> bool:
-    """It gives an address, or tells a boot client something: servers without free addresses over IPv6 do neither."""
-    return offer.gives_address or offer.lead is not Lead.NOWHERE or offer.event.message.is_pxe
-
-
 def proxy_only(case: BootCase) -> Symptom | None:
     """Offers came, and none of them has an address."""
-    if not case.failed_at(_STEP_OFFER) or not any(_is_of_use(offer) for offer in case.boot.offers):
+    if not case.failed_at(_STEP_OFFER) or not any(offer.is_of_use for offer in case.boot.offers):
         return None
     servers = ", ".join(sorted({offer.server for offer in case.boot.offers}))
     text = f"only proxy offers came (from {servers}); no server offered an address"

@@ -136,8 +136,8 @@ class _Clients:
     def client_message(self, event: DhcpEvent) -> None:
         """Take a request; it may begin a new attempt."""
         message = event.message
-        client, family = message.hardware_address, family_of(event)
-        attempt = self._current.get((family, client))
+        client, kind = message.hardware_address, _kind_of(event)
+        attempt = self._current.get((kind, client))
         if attempt is None or _begins_anew(attempt, event):
             attempt = self._begin(client, event)
         attempt.netboot |= firmware.wants_to_boot(message)
@@ -151,7 +151,9 @@ class _Clients:
     def server_message(self, event: DhcpEvent) -> None:
         """Take a reply: it belongs to the client's attempt that asked, by chaddr and then by identifier."""
         message = event.message
-        attempt = self._current.get((family_of(event), message.hardware_address)) or self._by_xid.get(message.xid)
+        family = family_of(event)
+        attempt = self._by_xid.get(message.xid) if family == "ipv6" else None
+        attempt = attempt or self._current.get((family, message.hardware_address)) or self._by_xid.get(message.xid)
         if attempt is None:
             attempt = self._begin(message.hardware_address, event)
         older = attempt
@@ -181,7 +183,7 @@ class _Clients:
 
     def _begin(self, client: bytes, event: DhcpEvent) -> Attempt:
         family = family_of(event)
-        before = self._newest.get(client)
+        before = self._newest.get(client) if _kind_of(event) != _PLAIN else None
         beside = before is not None and before.family != family and firmware.is_ipxe(event.message)
         if before is not None and beside and not before.transfers:
             # iPXE asks by both families at once: neither way follows from the other.
@@ -189,10 +191,21 @@ class _Clients:
         attempt = Attempt(client, before, family)
         if before is not None and before.next is None:
             before.next = attempt
-        self._current[family, client] = attempt
-        self._newest[client] = attempt
+        self._current[_kind_of(event), client] = attempt
+        if _kind_of(event) != _PLAIN:
+            self._newest[client] = attempt
         self.attempts.append(attempt)
         return attempt
+
+
+_PLAIN = "plain ipv6"
+
+
+def _kind_of(event: DhcpEvent) -> str:
+    """The family, and over IPv6 whether a boot is meant: EDK2 asks for the host's own address between PXE's messages."""
+    family = family_of(event)
+    plain = family == "ipv6" and event.from_client and not firmware.wants_to_boot(event.message)
+    return _PLAIN if plain else family
 
 
 def family_of(event: DhcpEvent) -> str:

@@ -220,7 +220,7 @@ def _dhcp_server(found: Evidence) -> str | None:
 
 
 def _proxy_server(found: Evidence) -> str | None:
-    proxies = [offer for offer in found.offers if offer.kind is OfferKind.PROXY]
+    proxies = [offer for offer in found.offers if offer.kind is OfferKind.PROXY and offer.is_of_use]
     asked = [event.destination[0] for event in found.of(Role.PROXY_REQUEST)]
     chosen = [offer.server for offer in proxies if offer.selected]
     return next(iter((*chosen, *asked, *(offer.server for offer in proxies))), None)

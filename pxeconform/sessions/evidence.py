@@ -363,7 +363,8 @@ def _abandoned(attempt: Attempt, trace: Trace, firmware: Firmware) -> Abandoned 
     if firmware is Firmware.EDK2:
         last = attempt.messages[-1][1].time
         for other in trace.dhcp6.get(attempt.client, ()) if attempt.family == "ipv4" else ():
-            if other.time >= last:
+            # Operating systems rarely have an identifier of type UUID, firmware has no other.
+            if other.time >= last and other.message.uuid is not None:
                 found.append(Abandoned(other.frame, other.time, "DHCPv6", True))
                 break
     return min(found, key=lambda a: a.time, default=None)

@@ -50,6 +50,11 @@ class Offer:
         """Not only boot instructions."""
         return self.kind is not OfferKind.PROXY
 
+    @property
+    def is_of_use(self) -> bool:
+        """It gives an address or tells a boot client something; servers that have run out of addresses do neither."""
+        return self.gives_address or self.lead is not Lead.NOWHERE or self.event.message.is_pxe
+
 
 def text(octets: bytes) -> str:
     """A name from a packet as text; what is no ASCII is kept as Latin-1."""

@@ -134,7 +134,7 @@ def _select(found: Evidence, _: Nbp | None) -> _Found:
     if not usable or found.of(Role.ACK):
         return _Found(None)
     again = [event.time for event in found.of(Role.DISCOVER) if event.time > usable[0].time]
-    if found.silent((usable[0].time, *again), OFFERS):
+    if (again or found.gave_up) and found.silent((usable[0].time, *again), OFFERS):
         reason = "no offer leads to a boot file" if found.lead is Lead.NOWHERE else "the client requests none of them"
         return _Found(Status.FAILED, (), {"reason": reason})
     return _Found(None)

@@ -217,7 +217,7 @@ class Wire:
 
     def solicit(self) -> int:
         """DHCPv6 for an address alone: how EDK2 begins when it turns from IPv4 to IPv6."""
-        return self.put(("fe80::1", 546), ("ff02::1:2", 547), b"\x01abc\x00\x08\x00\x02\0\0", self.mac)
+        return self.put(("fe80::1", 546), ("ff02::1:2", 547), b"\x01abc\0\1\0\x12\0\4" + UUID, self.mac)
 
     # What is made of it.
 

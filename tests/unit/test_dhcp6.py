@@ -135,6 +135,23 @@ def test_release_and_its_reply_are_no_lease() -> None:
     assert not any(last in step.frames for step in boot.steps)
 
 
+def test_address_for_the_host_between_the_messages_of_a_boot() -> None:
+    """EDK2 configures its network stack while PXE waits with an offer in its hand."""
+    wire = Wire6()
+    own = option(1, b"\0\4" + UUID) + association(None)
+    wire.say(Type.SOLICIT, xid=7)
+    wire.hear(Type.ADVERTISE, association(CLIENT), option(59, URL), xid=7)
+    wire.put((LINK, 546), (EVERY_SERVER, 547), b"\1\0\0\x30" + own, MAC)
+    wire.hear(Type.ADVERTISE, association("2001:db8::99"), xid=0x30)
+    wire.put((LINK, 546), (EVERY_SERVER, 547), b"\3\0\0\x31" + own, MAC)
+    wire.hear(Type.REPLY, association("2001:db8::99"), xid=0x31)
+    wire.say(Type.REQUEST, association(CLIENT), xid=8)
+    wire.hear(Type.REPLY, association(CLIENT), option(59, URL), xid=8)
+    (boot,) = wire.fetch(b"boot/x.efi", PE_X64).boots()
+    assert (boot.outcome, boot.client_ip) == (BootOutcome.BOOTED, CLIENT)
+    assert [offer.address for offer in boot.offers] == [CLIENT]
+
+
 def test_plain_client_is_no_boot() -> None:
     wire = Wire6()
     wire.put((LINK, 546), (EVERY_SERVER, 547), b"\1\0\0\7" + option(1, b"\0\4" + UUID) + association(None), MAC)
