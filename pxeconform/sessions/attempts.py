@@ -202,7 +202,7 @@ _PLAIN = "plain ipv6"
 
 
 def _kind_of(event: DhcpEvent) -> str:
-    """The family, and over IPv6 whether a boot is meant: EDK2 asks for the host's own address between PXE's messages."""
+    """The family, and over IPv6 whether a boot is meant: EDK2 asks for its host's address between PXE's messages."""
     family = family_of(event)
     plain = family == "ipv6" and event.from_client and not firmware.wants_to_boot(event.message)
     return _PLAIN if plain else family
