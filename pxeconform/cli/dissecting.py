@@ -25,12 +25,13 @@ def dissect_command(capture: str, frame: int) -> int:
 
 
 def _ours(capture: str, frame: int) -> Iterable[str]:
+    from pxeconform.capture.copies import marked
     from pxeconform.capture.read import read
     from pxeconform.report.dissection import lines
 
     info = CaptureInfo(capture)
     clients: set[tuple[str, int]] = set()
-    for datagram in read(capture, info):
+    for datagram in marked(read(capture, info), info):
         if datagram.frame == frame:
             return list(lines(datagram, is_tftp=bool({datagram.sender, datagram.receiver} & clients)))
         if _asks_for_a_file(datagram) and len(clients) < _MOST_CLIENTS:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from uuid import UUID
 
-from pxeconform.capture.datagrams import Datagram, Kind
+from pxeconform.capture.datagrams import Checksum, Datagram, Kind
 from pxeconform.protocol import dhcp, dhcp6, tftp, vendor_options
 from pxeconform.protocol.dhcp import Message, Place
 from pxeconform.protocol.dhcp6 import Message6
@@ -23,6 +23,13 @@ _DHCP_PORTS = frozenset({Port.DHCP_SERVER, Port.DHCP_CLIENT, Port.PXE})
 _DHCPV6_PORTS = frozenset({Port.DHCPV6_SERVER, Port.DHCPV6_CLIENT})
 _MOST_OCTETS = 64
 """Octets of a value without a text of its own that are shown."""
+
+_CHECKSUMS = {
+    Checksum.RIGHT: "right",
+    Checksum.WRONG: "wrong, hosts drop it",
+    Checksum.ABSENT: "none",
+    Checksum.OFFLOADED: "left to the network card (offloading)",
+}
 
 _O = Option
 _ADDRESSES = frozenset(
@@ -47,6 +54,10 @@ def lines(datagram: Datagram, *, is_tftp: bool = False) -> Iterator[str]:
     yield f"Frame {datagram.frame}, {moment:%Y-%m-%d %H:%M:%S}.{datagram.time % 1_000_000_000:09d} UTC"
     if datagram.source_mac:
         yield f"  {datagram.source_mac.hex(':')} to {datagram.destination_mac.hex(':') or 'an address not captured'}"
+    if datagram.vlan is not None:
+        yield f"  VLAN {datagram.vlan}"
+    if datagram.outer is not None:
+        yield f"  in a tunnel from {datagram.outer[0]} to {datagram.outer[1]}"
     if datagram.kind is Kind.ARP:
         verb = {1: "asks for", 2: "tells"}.get((datagram.code or (0, 0))[0], "speaks of its address to")
         yield f"  ARP: {datagram.source} {verb} {datagram.destination}"
@@ -58,9 +69,12 @@ def lines(datagram: Datagram, *, is_tftp: bool = False) -> Iterator[str]:
     if datagram.kind is Kind.ICMP_ERROR:
         kind, code = datagram.code or (0, 0)
         yield f"  ICMP error, type {kind} code {code}, from {datagram.reporter}; it quotes:"
-    yield f"  UDP {where}, {datagram.length} octets" + (
-        f", of which the capture holds {len(datagram.payload)}" if datagram.cut else ""
-    )
+    cut = f", of which the capture holds {len(datagram.payload)}" if datagram.cut else ""
+    yield f"  UDP {where}, {datagram.length} octets{cut}"
+    if datagram.checksum_state is not Checksum.UNKNOWN:
+        yield f"  UDP checksum 0x{datagram.checksum:04x}: {_CHECKSUMS[datagram.checksum_state]}"
+    if datagram.copy_of is not None:
+        yield f"  a copy of frame {datagram.copy_of}: one datagram, captured twice"
     yield from (f"  {line}" for line in _payload(datagram, is_tftp))
 
 
