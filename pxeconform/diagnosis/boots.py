@@ -197,9 +197,11 @@ def _of_download(case: BootCase) -> list[Diagnosis]:
     if transfer is None:
         return []
     outcome = settled(found, transfer)
+    others = (each for each in found.downloads if each is not transfer and each.last_acked < 0 and each.error is None)
+    again = tuple(each.request_frames[0] for each in others)
     wanted = case.failed_at(STEP_DOWNLOAD)
     return [
         diagnosis
-        for diagnosis in diagnose_transfer(TransferCase(transfer, outcome))
+        for diagnosis in diagnose_transfer(TransferCase(transfer, outcome, again))
         if diagnosis.cause == "packet-loss" or (wanted and diagnosis.severity == "fatal")
     ]

@@ -28,6 +28,8 @@ class TransferCase:
 
     transfer: Transfer
     outcome: Outcome
+    again: tuple[int, ...] = ()
+    """First frames of later requests for the same file: some clients take a new port for each try."""
 
     @property
     def ended_by_server(self) -> Error | None:
@@ -78,7 +80,11 @@ def _access(case: TransferCase) -> Symptom | None:
 
 def _other_error(case: TransferCase) -> Symptom | None:
     packet = case.ended_by_server
-    if packet is None or packet.code in (ErrorCode.FILE_NOT_FOUND, ErrorCode.ACCESS_VIOLATION):
+    if (
+        packet is None
+        or _wrap(case) is not None
+        or packet.code in (ErrorCode.FILE_NOT_FOUND, ErrorCode.ACCESS_VIOLATION)
+    ):
         return None
     symptom = _error(case, packet.code)
     intel = f"PXE-T{packet.code:02d}"
@@ -90,6 +96,8 @@ def _other_error(case: TransferCase) -> Symptom | None:
 def _client_error(case: TransferCase) -> Symptom | None:
     error = case.transfer.error
     if case.outcome is not Outcome.ABORTED_BY_CLIENT or error is None or refused_options(case.transfer):
+        return None
+    if _wrap(case) is not None:
         return None
     packet = error.packet
     said = f"{packet.code} {packet.text!r}" if isinstance(packet, Error) else ""
@@ -122,7 +130,8 @@ def _data_port(case: TransferCase) -> Symptom | None:
         return None
     if any(isinstance(event.packet, Ack | Error) for event in transfer.of(Sender.CLIENT)):
         return None
-    again = [e for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Request) and e.time > reply.time]
+    repeated = [e.frame for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Request) and e.time > reply.time]
+    again = (*repeated, *case.again)
     if not again:
         return None
     text = (

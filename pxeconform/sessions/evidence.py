@@ -205,8 +205,11 @@ def gather(attempt: Attempt, trace: Trace, capture_end: int) -> Evidence:
     first = attempt.first
     if first is not None and first.from_client:
         found.recognition = recognise(first.message)
-    if found.firmware is Firmware.UNKNOWN and attempt.cut:
-        found.recognition = recognise_requests(attempt.transfers)
+    if found.firmware in (Firmware.UNKNOWN, Firmware.INTEL):
+        by_requests = recognise_requests(attempt.transfers)
+        # A Raspberry Pi says of itself what Intel's ROMs say.
+        if attempt.cut or by_requests.firmware is Firmware.RASPBERRY_PI:
+            found.recognition = by_requests
     found.client_ip = _client_address(attempt)
     found.abandoned = _abandoned(attempt, trace, found.firmware)
     found.offers = _offers(attempt)

@@ -29,6 +29,9 @@ _ARCHITECTURE_RASPBERRY = 41
 _RASPBERRY_ADDRESSES = frozenset({"28cdc1", "2ccf67", "b827eb", "d83add", "dca632", "e45f01"})
 """Ethernet prefixes of the Raspberry Pi foundation and company (registry of the IEEE)."""
 
+_RASPBERRY_FILES = frozenset({"bootcode.bin", "bootsig.bin", "start.elf", "start4.elf", "recovery.elf"})
+"""What the boot ROM and the first stages ask for (Raspberry Pi documentation, network boot)."""
+
 
 class Firmware(Enum):
     """The program that plays the client."""
@@ -190,9 +193,12 @@ def recognise_requests(transfers: Iterable[Transfer]) -> Recognition:
     EDK2 asks for a window of 4 and aborts its first, which is for the size; iPXE asks for blocks of 1432 octets;
     U-Boot sends its time-out (options as seen on OVMF 2022.11, iPXE 2019-01 and U-Boot 2023.01).
     """
-    first = next(iter(transfers), None)
-    if first is None:
+    known = list(transfers)
+    if not known:
         return NOBODY
+    first = known[0]
+    if any(transfer.file.rpartition("/")[2].lower() in _RASPBERRY_FILES for transfer in known):
+        return Recognition(Firmware.RASPBERRY_PI, "possible", ("asks for the files of a Raspberry Pi's firmware",))
     asked = {name.lower(): value for name, value in first.request.options}
     if asked.get("windowsize") == "4" and asked.get("blksize") in ("1468", "1228") and "tsize" in asked:
         return Recognition(Firmware.EDK2, "likely", ("TFTP request with tsize, a full frame and a window of 4",))

@@ -6,12 +6,13 @@ one that failed, `not_captured` where the capture lacks what must have been ther
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from pxeconform.protocol.tftp import Error
 from pxeconform.registry.dhcp_options import Option
+from pxeconform.registry.timers import Phase
 from pxeconform.sessions.attempts import SECOND, Role
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.evidence import (
@@ -30,6 +31,7 @@ from pxeconform.sessions.http import CONNECT, ENCRYPTED, Fetch
 from pxeconform.sessions.nbp import Nbp
 from pxeconform.sessions.neighbours import Unanswered
 from pxeconform.sessions.offers import Lead, OfferKind, text
+from pxeconform.sessions.timing import schedules
 from pxeconform.sessions.transfers import Outcome, Sender, Transfer
 
 Detail = Mapping[str, object]
@@ -83,7 +85,14 @@ def _discover(found: Evidence, _: Nbp | None) -> _Found:
     events = found.of(Role.DISCOVER)
     if not events:
         return _Found(Status.NOT_NEEDED if _reuses_address(found) else None)
-    return _Found(Status.DONE, _marks(events), {"tries": len(events), "xid": f"0x{events[0].message.xid:08x}"})
+    detail = {"tries": len(events), "xid": f"0x{events[0].message.xid:08x}"}
+    return _Found(Status.DONE, _marks(events), {**detail, **_timers(_times(events), "discover")})
+
+
+def _timers(tries: Sequence[int], phase: Phase) -> Detail:
+    """Whose timers the repetitions keep, if there are any that are known."""
+    kept = schedules(tries, phase) if len(tries) > 1 else ()
+    return {"timers": list(kept)} if kept else {}
 
 
 def _reuses_address(found: Evidence) -> bool:
@@ -206,6 +215,7 @@ def _proxy_request(found: Evidence) -> tuple[Detail | None, Status | None]:
         "frames": sorted(event.frame for event in (*requests, *replies)),
         "answered": bool(replies),
         "boot_file": next((text(e.message.boot_file) for e in reversed(replies) if e.message.boot_file), None),
+        **_timers(_times(requests), "proxy request"),
     }
     went_on = _went_on(found)
     if replies and _goes_on_asking(requests, replies) and not went_on:
@@ -225,6 +235,7 @@ def _discovery(found: Evidence, _: Nbp | None) -> _Found:
         detail: dict[str, object] = {"to": sorted({event.destination[0] for event in requests})}
         if item is not None:
             detail |= {"type": item.type, "layer": item.layer}
+        detail |= _timers(_times(requests), "boot server request")
         return _Found(Status.DONE, _marks(requests), detail)
     if _has_download(found) or found.lead in (Lead.FILE, Lead.NOWHERE):
         return _Found(Status.NOT_NEEDED)
@@ -277,6 +288,7 @@ def _download(found: Evidence, _: Nbp | None) -> _Found:
         "file": transfer.file,
         "bytes": transfer.content.octets,
         "transfers": len(found.downloads),
+        **_timers([e.time for e in transfer.events if e.frame in transfer.request_frames], "tftp open"),
     }
     outcome = settled(found, transfer)
     status = {

@@ -129,6 +129,32 @@ def test_credentials_are_step_8_before_or_after_the_boot_file(before: bool) -> N
     assert boot.outcome is BootOutcome.BOOTED
 
 
+@pytest.mark.parametrize(
+    ("pauses", "kept"),
+    [
+        ((0, 4, 8, 16), ["specification", "edk2"]),
+        ((0, 1, 2, 4), ["ipxe"]),
+        ((0, 0.25, 0.5, 1, 2, 2, 2), ["u-boot"]),
+        ((0, 5, 5), None),
+        ((0,), None),
+    ],
+)
+def test_repetitions_tell_whose_timers_they_keep(pauses: tuple[float, ...], kept: list[str] | None) -> None:
+    wire = Wire(INTEL)
+    for pause in pauses:
+        wire.wait(pause).discover()
+    (boot,) = wire.boots(1)
+    assert boot.step(1).detail.get("timers") == kept
+
+
+def test_raspberry_pi_is_told_by_what_it_asks_for() -> None:
+    wire = Wire(INTEL).lease()
+    wire.rrq("bootcode.bin", 2001)
+    (boot,) = wire.boots()
+    assert boot.firmware is Firmware.RASPBERRY_PI
+    assert boot.recognition.confidence == "possible"
+
+
 def test_size_probe_is_no_failure() -> None:
     wire = Wire(EDK2, arch=7)
     wire.lease(file=b"b.efi")

@@ -600,7 +600,17 @@ def cut_in_the_transfer() -> tuple[Wire, float]:
     return _ipxe().lease(file=b"nbp").download("nbp", BIOS, blocks=2), 0.1
 
 
+def data_port_blocked_new_port_each_time() -> tuple[Wire, float]:
+    """Some ROMs take a new port for every try."""
+    wire = _ipxe().lease(file=b"nbp")
+    for number, pause in enumerate((0, 4, 4, 4)):
+        wire.wait(pause).rrq("nbp", 2001 + number)
+        wire.reply(tftp.Data(1, bytes(512)), 2001 + number, tid=40001 + number)
+    return wire, 8
+
+
 CASES: tuple[tuple[str, Trace, Trace], ...] = (
+    ("tftp-data-port-blocked", data_port_blocked_new_port_each_time, probe_and_download),
     ("no-dhcp-offer", no_offer, offer_comes_late),
     ("no-dhcp-offer", no_offer, one_discover_at_the_end),
     ("no-dhcp-offer", no_offer, proxy_only),
@@ -766,6 +776,18 @@ def test_transfer_that_stops_at_the_wrap() -> None:
     (transfer,) = follow(wire.datagrams).transfers
     found = diagnose_transfer(TransferCase(transfer, transfer.outcome(wire.now + 9_000_000_000)))
     assert [diagnosis.cause for diagnosis in found] == ["block-wrap-disagreement"]
+
+
+def test_error_at_the_wrap_is_about_the_wrap() -> None:
+    wire = Wire(IPXE)
+    wire.rrq("nbp", 2001)
+    for block in range(1, 65536):
+        wire.reply(tftp.Data(block, b"x" * 512), 2001)
+        wire.tftp_from(tftp.Ack(block), 2001, (TFTP, 40001))
+    wire.tftp_from(tftp.Error(0, b"block"), 2001, (TFTP, 40001))
+    (transfer,) = follow(wire.datagrams).transfers
+    found = diagnose_transfer(TransferCase(transfer, transfer.outcome()))
+    assert [each.cause for each in found] == ["block-wrap-disagreement"]
 
 
 def test_offer_of_another_transaction_is_a_malformed_reply() -> None:
