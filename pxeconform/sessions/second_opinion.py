@@ -6,6 +6,7 @@ warning of the capture. The frames here are what both are asked for; tests compa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +21,7 @@ from pxeconform.registry.tftp_codes import Opcode
 _DHCP_PORTS = frozenset({Port.DHCP_SERVER, Port.DHCP_CLIENT, Port.PXE})
 _NAMED = (60, 93, 97)
 _MOST_NAMED = 10
+_STRANGE = re.compile(r"[^ -~]|\\")
 
 DHCP_FIELDS = names_of(
     {
@@ -79,7 +81,7 @@ def dhcp_of_tshark(row: Row, datagram: Datagram) -> DhcpFrame | None:
         int(row["dhcp.option.dhcp"][0]) if row["dhcp.option.dhcp"] else None,
         int(row["dhcp.id"][0], 0),
         # A client identifier made of the address gives it a second time.
-        (row["dhcp.hw.mac_addr"] or row["dhcp.hw.addr"] or [""])[0],
+        (row["dhcp.hw.mac_addr"] or [bytes.fromhex("".join(row["dhcp.hw.addr"][:1])).hex(":")])[0],
         tuple("".join(row[f"dhcp.ip.{name}"][:1]) for name in ("client", "your", "server", "relay")),
         _options(row),
     )
@@ -169,10 +171,16 @@ def read(path: str | Path, info: CaptureInfo | None = None) -> Iterator[Datagram
 
 
 def _differ(theirs: object, ours: object) -> bool:
-    """What tshark cannot say is no difference, nor is the order: it shows overloaded fields where option 52 stands."""
+    """What tshark cannot say is no difference, nor is how it shows characters that are no plain ASCII, nor the order:
+    overloaded fields it shows where option 52 stands."""
+    if theirs is None:
+        return False
     if isinstance(theirs, tuple) and isinstance(ours, tuple):
-        return sorted(map(repr, theirs)) != sorted(map(repr, ours))
-    return theirs is not None and theirs != ours
+        pairs = zip(sorted(theirs, key=repr), sorted(ours, key=repr), strict=False)
+        return len(theirs) != len(ours) or any(_differ(*pair) for pair in pairs)
+    if isinstance(theirs, str) and isinstance(ours, str):
+        return theirs != ours and not _STRANGE.search(theirs + ours)
+    return theirs != ours
 
 
 class _Differences:

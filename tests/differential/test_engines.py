@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packets import CLIENT, SERVER, dhcp, ipv4, pcap, udp
 
 from pxeconform.analysis import analyze
 from pxeconform.capture import tshark
@@ -95,3 +96,16 @@ class TestWithoutTshark:
         assert [line for line in done.stderr.splitlines() if "tshark was not found" in line] == done.stderr.splitlines()
         # What we can say without it is said.
         assert ("DHCP DISCOVER" in done.stdout) == (arguments[0] == "dissect")
+
+
+def test_messages_with_letters_of_many_tongues(tmp_path: Path) -> None:
+    """tshark shows what is not ASCII in its own way; a chaddr of 16 octets without colons."""
+    frames = [
+        ipv4(CLIENT, SERVER, 17, udp(CLIENT, SERVER, (2070, 69), b"\0\1gr\xfc\xdfe\t\\.efi\0octet\0")),
+        ipv4(SERVER, CLIENT, 17, udp(SERVER, CLIENT, (40000, 2070), b"\0\5\0\1Datei f\xfcr \xc3\xa4 fehlt\0")),
+        ipv4(SERVER, CLIENT, 17, udp(SERVER, CLIENT, (67, 68), b"\1\0\x10" + dhcp(1, 1)[3:])),
+    ]
+    path, info = tmp_path / "capture", CaptureInfo("x")
+    path.write_bytes(pcap(frames, 101))
+    assert len(list(second_opinion.read(path, info))) == 3
+    assert info.warnings == []
