@@ -14,6 +14,7 @@ from pxeconform.protocol.tftp import Error
 from pxeconform.registry.dhcp_options import Option
 from pxeconform.registry.timers import Phase
 from pxeconform.sessions.attempts import SECOND, Role
+from pxeconform.sessions.credentials import fault_of
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.evidence import (
     ASKING,
@@ -21,7 +22,6 @@ from pxeconform.sessions.evidence import (
     DOWNLOAD,
     OFFERS,
     PORT_4011,
-    STARTING,
     Evidence,
     dumb,
     not_started,
@@ -394,7 +394,7 @@ def _authenticity(found: Evidence, _: Nbp | None) -> _Found:
     detail = {"file": found.credential_file, "answered": bool(replies)}
     whole = [transfer for transfer in transfers if settled(found, transfer) is Outcome.COMPLETE]
     if whole:
-        fault = _credentials_fault(found, whole[0])
+        fault = fault_of(found, whole[0])
         if fault is not None:
             return _Found(Status.FAILED, marks, {**detail, "reason": fault, "invalid": True})
         return _Found(Status.DONE, marks, detail)
@@ -408,32 +408,6 @@ def _authenticity(found: Evidence, _: Nbp | None) -> _Found:
     if found.silent(_times(requests), PORT_4011):
         return _Found(Status.FAILED, marks, {**detail, "reason": "the request for credentials was not answered"})
     return _Found(Status.NOT_CAPTURED, marks, detail)
-
-
-def _credentials_fault(found: Evidence, transfer: Transfer) -> str | None:
-    """Why the credentials cannot have been accepted (EFI 1.10 section 15.5); `None` where nothing speaks against them.
-
-    What the program did that they vouch for decides first: if it ran, they were.
-    """
-    download = found.download
-    ended = max(transfer.ended, download.ended) if download is not None else transfer.ended
-    if any(other.started > ended and other.file != transfer.file for other in found.others):
-        return None
-    later = found.abandoned
-    if later is not None and not later.same_program:
-        return None
-    head = bytes(transfer.content.head)
-    if len(head) == transfer.content.octets and not transfer.content.cut:
-        from pxeconform.protocol.credentials import verify_credentials
-
-        program = bytes(download.content.head) if download is not None else b""
-        known = download is not None and download.delivered and len(program) == download.content.octets
-        failed = verify_credentials(head, program if known else None).failed
-        if failed:
-            return f"{transfer.file} does not stand the test of {failed[0].step.label}: {failed[0].reason}"
-    if later is not None and 0 <= later.time - ended <= STARTING:
-        return f"{later.how} follows at once on the credentials"
-    return None
 
 
 def _execute(found: Evidence, nbp: Nbp | None) -> _Found:
