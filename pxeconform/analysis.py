@@ -9,13 +9,13 @@ Every capture is analysed on its own; identifiers are unique over all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pxeconform import document
-from pxeconform.capture.copies import marked
+from pxeconform.capture.copies import marked, tell_copies
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram
 from pxeconform.capture.read import read
 from pxeconform.diagnosis.boots import diagnose_boot
@@ -33,6 +33,7 @@ from pxeconform.sessions.content import HEAD
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.dhcp6 import Dhcp6Event
 from pxeconform.sessions.http import Fetch
+from pxeconform.sessions.routine import TransferSieve
 from pxeconform.sessions.sessions import follow
 from pxeconform.sessions.steps import settled
 from pxeconform.sessions.transfers import Outcome, Transfer
@@ -166,12 +167,10 @@ def _mac(text: str) -> str:
     return bytes.fromhex(digits).hex(":")
 
 
-def _reader(engine: Literal["native", "tshark"]) -> Callable[[str, CaptureInfo], Iterator[Datagram]]:
-    if engine == "native":
-        return read
+def _second_opinion(path: str, info: CaptureInfo) -> Iterator[Datagram]:
     from pxeconform.sessions import second_opinion
 
-    return second_opinion.read
+    return second_opinion.read(path, info)
 
 
 def _one(
@@ -184,7 +183,10 @@ def _one(
     keep: int = HEAD,
 ) -> Analysis:
     info = CaptureInfo(path)
-    sessions = follow(marked(_reader(engine)(path, info), info), hash_contents=hash_contents, keep=keep)
+    sieve = TransferSieve() if engine == "native" else None
+    datagrams = read(path, info, sieve=sieve) if sieve is not None else _second_opinion(path, info)
+    sessions = follow(marked(datagrams, info), hash_contents=hash_contents, keep=keep, sieve=sieve)
+    tell_copies(info, sieve.copies if sieve is not None else 0)
     end = info.last_time or 0
     everything = find_boots(sessions, end)
     names = {boot.number: f"boot-{boots_before + boot.number}" for boot in everything}

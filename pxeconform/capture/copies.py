@@ -20,7 +20,6 @@ def marked(datagrams: Iterable[Datagram], info: CaptureInfo) -> Iterator[Datagra
     """The same datagrams; those that are copies name the frame of the first one in `copy_of`."""
     recent: dict[_Key, tuple[int, int]] = {}
     order: deque[tuple[int, _Key]] = deque()
-    copies = 0
     for datagram in datagrams:
         if datagram.kind is not Kind.UDP:
             yield datagram
@@ -32,11 +31,16 @@ def marked(datagrams: Iterable[Datagram], info: CaptureInfo) -> Iterator[Datagra
         key = (datagram.identification, datagram.sender, datagram.receiver, datagram.payload)
         first = recent.get(key)
         if first is not None and abs(datagram.time - first[1]) <= SPAN:
-            copies += 1
+            info.copies += 1
             yield replace(datagram, copy_of=first[0])
             continue
         recent[key] = (datagram.frame, datagram.time)
         order.append((datagram.time, key))
         yield datagram
-    if copies:
-        info.warn(f"{copies} datagrams were captured twice (a mirror port, or several points of one path)")
+
+
+def tell_copies(info: CaptureInfo, more: int = 0) -> None:
+    """Say how many copies there were; `more` are those that others than `marked` saw."""
+    info.copies += more
+    if info.copies:
+        info.warn(f"{info.copies} datagrams were captured twice (a mirror port, or several points of one path)")

@@ -129,6 +129,8 @@ class CaptureInfo:
     complete: bool = True
     synthetic: bool = False
     snapped: int = 0
+    copies: int = 0
+    """Datagrams that are second copies of others."""
     warnings: list[str] = field(default_factory=list)
 
     def warn(self, text: str) -> None:

@@ -57,16 +57,12 @@ def _address(view: memoryview) -> int:
 def translate(functions: Sequence[Kernel]) -> bytes:
     """Compile kernels into one object file."""
     from numba import cfunc
-    from numba import types as kinds
 
-    pointer: Any = kinds.CPointer
-    kinds_of = {"int": kinds.int64, "Octets": pointer(kinds.uint8), "Columns": pointer(kinds.int64)}
     whole: Any = None
     machine: Any = None
     done: dict[Any, Any] = {}
     for function in functions:
-        arguments = [kinds_of[kind] for name, kind in function.__annotations__.items() if name != "return"]
-        compiled: Any = cfunc(kinds.int64(*arguments), error_model="numpy")(_with_compiled_helpers(function, done))
+        compiled: Any = cfunc(_signature(function), error_model="numpy")(_with_compiled_helpers(function, done))
         library = compiled._library
         module = llvm.parse_assembly(library.get_llvm_str())
         machine = library._codegen._tm
@@ -90,6 +86,15 @@ def translate(functions: Sequence[Kernel]) -> bytes:
     return code
 
 
+def _signature(function: Any) -> Any:
+    """From the annotations: all numbers are 64 bit integers with a sign, so that none becomes a float by mixing."""
+    from numba import types as kinds
+
+    pointer: Any = kinds.CPointer
+    kinds_of = {"int": kinds.int64, "Octets": pointer(kinds.uint8), "Columns": pointer(kinds.int64)}
+    return kinds.int64(*(kinds_of[kind] for name, kind in function.__annotations__.items() if name != "return"))
+
+
 def _without_dead_code(module: Any, machine: Any) -> None:
     passes = llvm.create_new_module_pass_manager()
     passes.add_global_dead_code_eliminate_pass()
@@ -105,7 +110,7 @@ def _with_compiled_helpers(function: Any, done: dict[Any, Any]) -> Any:
         helper = names.get(name)
         if isinstance(helper, types.FunctionType):
             if helper not in done:
-                done[helper] = njit(error_model="numpy")(_with_compiled_helpers(helper, done))
+                done[helper] = njit(_signature(helper), error_model="numpy")(_with_compiled_helpers(helper, done))
             names[name] = done[helper]
     copy = types.FunctionType(function.__code__, names, function.__name__)
     copy.__module__ = function.__module__

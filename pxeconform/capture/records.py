@@ -57,8 +57,8 @@ def word(data: Octets, at: int, big: int) -> int:
 
 def note_frame(
     index: Columns, state: Columns, at: int, have: int, wire: int, time: int, link: int, options: int, end: int
-) -> None:
-    """Append a frame to the index, and count it."""
+) -> int:
+    """Append a frame to the index; gives how many there are."""
     base = state[COUNT] * FRAME_COLUMNS
     index[base + AT] = at
     index[base + HAVE] = have
@@ -76,6 +76,7 @@ def note_frame(
         state[LAST_TIME] = time
     if have < wire:
         state[SNAPPED] += 1
+    return state[COUNT]
 
 
 def walk_pcap(

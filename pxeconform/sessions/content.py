@@ -83,6 +83,31 @@ class Content:
         if len(self._pending) > _MOST_PENDING:
             self._skip_gap()
 
+    @property
+    def in_order(self) -> bool:
+        """Nothing waits for an earlier block."""
+        return not self._pending and self.blocks == self.highest
+
+    def number_of(self, index: int) -> int:
+        """The number that a block has in its packets."""
+        return index % self._lap if self._lap > LAST_BLOCK_NUMBER else (index - 1) % self._lap + 1
+
+    def take_blocks(self, blocks: int, *, cut: bool) -> None:
+        """Count blocks of full size that came in order; their octets, if wanted, went to `keep_octets`."""
+        self.blocks += blocks
+        self.highest += blocks
+        self.octets += blocks * self.block_size
+        self.cut |= cut
+
+    def keep_octets(self, octets: memoryview) -> None:
+        """Octets of the file that follow those that are known."""
+        if self._hash is not None:
+            self._hash.update(octets)
+        if len(self.head) < self.keep:
+            self.head += octets[: self.keep - len(self.head)]
+            if len(self.head) == self.keep and len(self.head) <= HEAD:
+                self.head = _once(bytes(self.head))
+
     def _take(self, packet: Data) -> None:
         self.blocks += 1
         self.octets += packet.length

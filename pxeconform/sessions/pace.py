@@ -7,7 +7,7 @@ from itertools import islice
 from statistics import median
 
 from pxeconform.protocol.tftp import Ack, Data
-from pxeconform.sessions.transfers import Sender, Transfer
+from pxeconform.sessions.transfers import Routine, Sender, Transfer
 
 _MOST_EVENTS = 512
 """Datagrams at the beginning of a transfer that delays are measured on: they do not change their nature later."""
@@ -31,6 +31,8 @@ class Pace:
 
 def measure(transfer: Transfer) -> Pace | None:
     """Delays between DATA and ACK; `None` for a transfer of less than two blocks."""
+    if transfer.routine is not None and transfer.routine.sender.turns and transfer.routine.receiver.turns:
+        return _of_routine(transfer, transfer.routine)
     data_by = Sender.SERVER if transfer.direction == "read" else Sender.CLIENT
     to_data: list[int] = []
     to_ack: list[int] = []
@@ -56,3 +58,13 @@ def measure(transfer: Transfer) -> Pace | None:
     if data_by is Sender.CLIENT:
         server, client = client, server
     return Pace(server + client, server, client, longest / 1e9, after, packets / max(acks, 1))
+
+
+def _of_routine(transfer: Transfer, routine: Routine) -> Pace:
+    """Means of all that was counted."""
+    sender, receiver = routine.sender, routine.receiver
+    to_data, to_ack = sender.total / sender.turns / 1e9, receiver.total / receiver.turns / 1e9
+    server, client = (to_data, to_ack) if transfer.direction == "read" else (to_ack, to_data)
+    longest = max(sender, receiver, key=lambda waits: waits.longest)
+    window = routine.blocks / max(routine.acks, 1)
+    return Pace(server + client, server, client, longest.longest / 1e9, longest.after, window)

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pxeconform.capture.datagrams import Datagram, Kind
+from pxeconform.protocol.dhcp import NOWHERE
 from pxeconform.registry.ports import Port
 from pxeconform.sessions.content import HEAD
 from pxeconform.sessions.dhcp import DhcpEvent, DhcpTracker
 from pxeconform.sessions.dhcp6 import Dhcp6Event, Dhcp6Tracker
+from pxeconform.sessions.routine import TransferSieve
 from pxeconform.sessions.transfers import Transfer, TransferTracker
 
 
@@ -40,9 +42,13 @@ def follow(
     dhcp_ports: Iterable[int] = (),
     hash_contents: bool = False,
     keep: int = HEAD,
+    sieve: TransferSieve | None = None,
 ) -> Sessions:
-    """Sort every datagram into its session; `keep` is how many octets of each file are held."""
-    transfers = TransferTracker(tftp_ports, hash_contents=hash_contents, keep=keep)
+    """Sort every datagram into its session; `keep` is how many octets of each file are held.
+
+    `sieve` is the one that the datagrams are read through, if there is one.
+    """
+    transfers = TransferTracker(tftp_ports, hash_contents=hash_contents, keep=keep, follower=sieve)
     dhcp = DhcpTracker(frozenset(dhcp_ports))
     dhcp6 = Dhcp6Tracker()
     found = Sessions(transfers.transfers, dhcp.events, dhcp.unreachable, dhcp6=dhcp6.events, orphans=transfers.orphans)
@@ -52,6 +58,25 @@ def follow(
         elif datagram.kind is Kind.TCP:
             if len(found.tcp) < _MOST_TCP:
                 found.tcp.append(datagram)
-        elif not dhcp.feed(datagram) and not dhcp6.feed(datagram):
+        elif dhcp.feed(datagram):
+            if sieve is not None:
+                _watch_clients(sieve, dhcp.events[-1:])
+        elif dhcp6.feed(datagram):
+            if sieve is not None:
+                for address in (address for event in dhcp6.events[-1:] for address in event.message.addresses):
+                    sieve.watch(address)
+        else:
             transfers.feed(datagram)
+    if sieve is not None:
+        sieve.settle_all()
     return found
+
+
+def _watch_clients(sieve: TransferSieve, events: Iterable[DhcpEvent]) -> None:
+    """A client's address may come to speak HTTP; a port that asked for DHCP gets its answer from any other."""
+    for event in events:
+        if event.from_client:
+            sieve.watch(*event.source)
+        for address in (event.message.yiaddr, event.message.ciaddr):
+            if address != NOWHERE:
+                sieve.watch(address)

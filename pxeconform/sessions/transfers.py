@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from pxeconform.capture.datagrams import Datagram, Kind
 from pxeconform.protocol import tftp
@@ -62,6 +63,38 @@ class Event:
 
 
 @dataclass(slots=True)
+class Waits:
+    """How often one side was waited for, and how long: nanoseconds in all and at most."""
+
+    turns: int = 0
+    total: int = 0
+    longest: int = 0
+    after: int = 0
+    """The frame before the longest wait."""
+
+    def add(self, turns: int, total: int, longest: int, after: int) -> None:
+        """Take others of the same side."""
+        self.turns += turns
+        self.total += total
+        if longest > self.longest:
+            self.longest, self.after = longest, after
+
+
+@dataclass(slots=True)
+class Routine:
+    """Packets of a large capture that were what was due, counted and not kept as events."""
+
+    blocks: int = 0
+    acks: int = 0
+    copies: int = 0
+    """Second copies of datagrams, as mirror ports make them."""
+    sender: Waits = field(default_factory=Waits)
+    """From an acknowledgment to the block after it."""
+    receiver: Waits = field(default_factory=Waits)
+    """From a block to its acknowledgment."""
+
+
+@dataclass(slots=True)
 class Transfer:
     """One TFTP transfer; complete once the tracker has seen the whole trace."""
 
@@ -94,6 +127,45 @@ class Transfer:
     """The multicast group that DATA goes to."""
     heard: Heard | None = None
     """What came by the group."""
+    routine: Routine | None = None
+    """What was counted only; `None` where every datagram is among the events."""
+
+    def take_stretch(
+        self,
+        blocks: int,
+        acks: int,
+        acked: int,
+        data: tuple[int, int] | None,
+        ack: tuple[int, int] | None,
+        *,
+        cut: bool,
+    ) -> Routine:
+        """Count blocks and acknowledgments that were what was due.
+
+        `data` and `ack` are frame and time of the last of each: these two become events. `acked` is the highest block
+        that was acknowledged.
+        """
+        self.routine = self.routine or Routine()
+        self.routine.blocks += blocks
+        self.routine.acks += acks
+        self.content.take_blocks(blocks, cut=cut)
+        self.data_packets += blocks
+        self.answered = True
+        if acks:
+            self.last_acked = acked
+        server = (self.server, self.server_port or 0)
+        ends = ((Sender.SERVER, server), (Sender.CLIENT, self.client))
+        (sends, source), (receives, sink) = ends if self.direction == "read" else ends[::-1]
+        last: list[Event] = []
+        if data is not None:
+            packet = Data(self.content.number_of(self.content.blocks), b"", self.content.block_size)
+            last.append(Event(*data, sends, source, sink, packet))
+        if ack is not None:
+            acknowledgment = Ack(self.content.number_of(acked) if acked else 0)
+            last.append(Event(*ack, receives, sink, source, acknowledgment))
+        self.events += sorted(last, key=lambda event: (event.time, event.frame))
+        self.progressed = max((self.progressed, *(event.time for event in last)))
+        return self.routine
 
     @property
     def direction(self) -> str:
@@ -174,11 +246,31 @@ class Transfer:
         return False
 
 
+class Follower(Protocol):
+    """Follows transfers by itself while nothing but the routine happens (`routine.py`)."""
+
+    active: bool
+
+    def watch(self, address: str, port: int = 0) -> None:
+        """Let nothing pass unseen that comes from or goes to an endpoint."""
+
+    def arm(self, flow: int, transfer: Transfer) -> None:
+        """Follow a transfer from here on; `flow` is its number, -1 if it has none yet."""
+
+    def settle(self, flow: int) -> None:
+        """Hand to the transfer what was counted, and stop following it."""
+
+
 class TransferTracker:
     """Feeds on datagrams in order, and knows which transfer each belongs to."""
 
     def __init__(
-        self, request_ports: Iterable[int] = (Port.TFTP,), *, hash_contents: bool = False, keep: int = HEAD
+        self,
+        request_ports: Iterable[int] = (Port.TFTP,),
+        *,
+        hash_contents: bool = False,
+        keep: int = HEAD,
+        follower: Follower | None = None,
     ) -> None:
         self.transfers: list[Transfer] = []
         self.orphans: list[Datagram] = []
@@ -190,9 +282,23 @@ class TransferTracker:
         self._by_client: dict[Endpoint, Transfer] = {}
         self._by_server_tid: dict[Endpoint, Transfer] = {}
         self._groups = Groups()
+        self._follower = follower
 
     def feed(self, datagram: Datagram) -> bool:
         """Take one datagram; tell whether it is TFTP."""
+        follower = self._follower
+        if follower is None or not follower.active:
+            return self._feed(datagram)
+        if datagram.flow >= 0:
+            follower.settle(datagram.flow)
+        belongs = self._feed(datagram)
+        transfer = self._find(datagram) if belongs else None
+        if transfer is not None and transfer.server_port is not None:
+            ends = {transfer.client, (transfer.server, transfer.server_port)}
+            follower.arm(datagram.flow if {datagram.sender, datagram.receiver} == ends else -1, transfer)
+        return belongs
+
+    def _feed(self, datagram: Datagram) -> bool:
         if datagram.kind is Kind.ICMP_ERROR:
             return self._icmp(datagram)
         if datagram.kind is not Kind.UDP:
@@ -261,6 +367,9 @@ class TransferTracker:
         transfer.request_frames.append(datagram.frame)
         self.transfers.append(transfer)
         self._by_client[datagram.sender] = transfer
+        if self._follower is not None:
+            self._follower.watch(*datagram.sender)
+            self._follower.watch(datagram.source)
         self._append(transfer, datagram, packet, Sender.CLIENT)
         return True
 
@@ -309,6 +418,8 @@ class TransferTracker:
             transfer.server = datagram.source
             transfer.progressed = datagram.time
             self._by_server_tid[datagram.sender] = transfer
+            if self._follower is not None:
+                self._follower.watch(*datagram.sender)
         elif datagram.source_port != transfer.server_port:
             if datagram.source_port not in transfer.other_tids:
                 transfer.other_tids.append(datagram.source_port)

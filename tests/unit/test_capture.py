@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pxeconform.protocol.layers  # noqa: F401  (quiets Scapy before it is imported below)
-from pxeconform.capture.copies import marked
+from pxeconform.capture.copies import marked, tell_copies
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram, Kind
 from pxeconform.capture.fragments import Reassembler
 from pxeconform.capture.read import read
@@ -551,6 +551,7 @@ class TestCopies:
         info = CaptureInfo("x")
         pair = [self.datagram(1, 0), self.datagram(2, 900_000)]
         assert [d.copy_of for d in marked(pair, info)] == [None, 1]
+        tell_copies(info)
         assert info.warnings == ["1 datagrams were captured twice (a mirror port, or several points of one path)"]
 
     def test_later_other_or_renumbered_datagrams_are_no_copies(self) -> None:

@@ -1,0 +1,59 @@
+"""Columns of the transfers that a compiled kernel follows by itself while nothing but the routine happens."""
+
+from __future__ import annotations
+
+FAMILY = 0
+CLIENT = 1
+"""Four words of the client's address; IPv4 has one and zeros."""
+CLIENT_PORT = 5
+SERVER = 6
+SERVER_PORT = 10
+ARMED = 11
+"""1 while the kernel may follow; 0 while every packet is to be looked at."""
+WRITES = 12
+"""1 when the client sends the file."""
+BLOCK_SIZE = 13
+WINDOW = 14
+NEXT = 15
+"""The block that is due next, counted from 1 without wrapping."""
+ACKED = 16
+"""The highest block that was acknowledged."""
+NUMBER = 17
+"""The number of the due block as it stands in a packet."""
+BLOCKS = 18
+ACKS = 19
+COPIES = 20
+"""DATA, ACK and second copies of either that were followed since the flow was armed."""
+CUT = 21
+"""Blocks of which the capture does not hold all octets."""
+KEEP = 22
+"""Octets of the file that are still wanted."""
+DATA_TIME = 23
+DATA_FRAME = 24
+DATA_IDENTIFICATION = 25
+DATA_CHECKSUM = 26
+ACK_TIME = 27
+ACK_FRAME = 28
+ACK_IDENTIFICATION = 29
+SENDER_TURNS = 30
+SENDER_WAIT = 31
+SENDER_LONGEST = 32
+SENDER_AFTER = 33
+RECEIVER_TURNS = 34
+RECEIVER_WAIT = 35
+RECEIVER_LONGEST = 36
+RECEIVER_AFTER = 37
+"""How often each side was waited for, nanoseconds in all and at most, and the frame before the longest wait."""
+FLOW_COLUMNS = 38
+
+PIECE_FLOW, PIECE_AT, PIECE_OCTETS = 0, 1, 2
+PIECE_COLUMNS = 3
+"""Octets of a file that somebody wants: whose, where in the window, how many."""
+
+FOUND_ROWS, FOUND_PIECES = 0, 1
+
+WANTED = 1 << 20
+"""Marks of endpoints and hosts by their hash: what touches one is looked at, a few strangers by chance as well."""
+
+COPY_SPAN = 1_000_000
+"""Nanoseconds within which the same datagram is a second copy of one (a mirror port, two points of one path)."""

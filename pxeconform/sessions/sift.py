@@ -1,0 +1,303 @@
+"""The kernel that follows TFTP transfers while nothing but the routine happens, and hands on everything else.
+
+The routine of a transfer (RFC 1350 section 2, RFC 7440 section 4): the block that is due, of full size and from the
+right port; the acknowledgment of all that was sent, once a window. Such packets change counters and nothing else.
+Whatever differs in any way, and whatever may belong to a boot, becomes a row, and the kernel stops so that the trackers
+see it before the next packet.
+"""
+
+from __future__ import annotations
+
+from pxeconform.capture.columns import (
+    AT,
+    CHECKSUM,
+    DESTINATION,
+    DESTINATION_PORT,
+    FAMILY,
+    FLAGS,
+    FLOW,
+    FRAGMENT,
+    FRAME,
+    FRAME_COLUMNS,
+    HAVE,
+    IDENTIFICATION,
+    LINK,
+    PAYLOAD,
+    PAYLOAD_HAVE,
+    PAYLOAD_LENGTH,
+    ROW_COLUMNS,
+    SOURCE,
+    SOURCE_PORT,
+    TCP,
+    TIME,
+    UDP,
+    WIRE,
+)
+from pxeconform.capture.columns import NUMBER as FRAME_NUMBER
+from pxeconform.capture.dissect import FROM_LINK, dissect, pair
+from pxeconform.sessions.flows import (
+    ACK_FRAME,
+    ACK_IDENTIFICATION,
+    ACK_TIME,
+    ACKED,
+    ACKS,
+    ARMED,
+    BLOCK_SIZE,
+    BLOCKS,
+    CLIENT,
+    CLIENT_PORT,
+    COPIES,
+    COPY_SPAN,
+    CUT,
+    DATA_CHECKSUM,
+    DATA_FRAME,
+    DATA_IDENTIFICATION,
+    DATA_TIME,
+    FLOW_COLUMNS,
+    FOUND_PIECES,
+    FOUND_ROWS,
+    KEEP,
+    NEXT,
+    NUMBER,
+    PIECE_AT,
+    PIECE_COLUMNS,
+    PIECE_FLOW,
+    PIECE_OCTETS,
+    RECEIVER_AFTER,
+    RECEIVER_LONGEST,
+    RECEIVER_TURNS,
+    RECEIVER_WAIT,
+    SENDER_AFTER,
+    SENDER_LONGEST,
+    SENDER_TURNS,
+    SENDER_WAIT,
+    SERVER,
+    SERVER_PORT,
+    WANTED,
+    WINDOW,
+    WRITES,
+)
+from pxeconform.sessions.flows import FAMILY as FLOW_FAMILY
+
+Octets = memoryview
+Columns = memoryview
+
+_DATA, _ACK = 3, 4
+_FIRST_OPCODE, _LAST_OPCODE = 1, 6
+_LAST_NUMBER = 65535
+_SYN, _RST = 0x02, 0x04
+_KEY = 11
+"""Columns of a flow that tell it from others."""
+
+
+def word_at(data: Octets, at: int) -> int:
+    """32 bits of an address."""
+    return (data[at] << 24) | (data[at + 1] << 16) | (data[at + 2] << 8) | data[at + 3]
+
+
+def endpoint(data: Octets, at: int, family: int, port: int) -> int:
+    """A hash of 32 bits of an address and a port; port 0 stands for the host."""
+    value = word_at(data, at)
+    if family == 6:
+        value = (value * 31 + word_at(data, at + 4)) & 0xFFFFFFFF
+        value = (value * 31 + word_at(data, at + 8)) & 0xFFFFFFFF
+        value = (value * 31 + word_at(data, at + 12)) & 0xFFFFFFFF
+    value = ((value ^ (port << 9) ^ port) * 0x1B873593) & 0xFFFFFFFFFFFF
+    return (value ^ (value >> 17)) & 0xFFFFFFFF
+
+
+def is_end(data: Octets, at: int, family: int, port: int, flows: Columns, base: int, address: int, own: int) -> int:
+    """Whether an address and a port in a packet are those of one end of a flow."""
+    if port != flows[base + own] or word_at(data, at) != flows[base + address]:
+        return 0
+    if family == 6:
+        for number in range(1, 4):
+            if word_at(data, at + 4 * number) != flows[base + address + number]:
+                return 0
+    return 1
+
+
+def find_flow(data: Octets, rows: Columns, row: int, hashed: int, flows: Columns, table: Columns, mask: int) -> int:
+    """The flow of a datagram between both its ends, whichever way it goes: twice its number, 1 more when the client
+    sent it; -1 when there is none."""
+    family = rows[row + FAMILY]
+    source, destination = rows[row + SOURCE], rows[row + DESTINATION]
+    source_port, destination_port = rows[row + SOURCE_PORT], rows[row + DESTINATION_PORT]
+    slot = hashed & mask
+    while table[slot]:
+        number = table[slot] - 1
+        base = number * FLOW_COLUMNS
+        if flows[base + FLOW_FAMILY] == family:
+            if is_end(data, source, family, source_port, flows, base, CLIENT, CLIENT_PORT) and is_end(
+                data, destination, family, destination_port, flows, base, SERVER, SERVER_PORT
+            ):
+                return 2 * number + 1
+            if is_end(data, source, family, source_port, flows, base, SERVER, SERVER_PORT) and is_end(
+                data, destination, family, destination_port, flows, base, CLIENT, CLIENT_PORT
+            ):
+                return 2 * number
+        slot = (slot + 1) & mask
+    return -1
+
+
+def is_routine(
+    data: Octets, rows: Columns, row: int, flows: Columns, base: int, client: int, time: int, frame: int
+) -> int:
+    """Take a packet that is what was due; 0 when it is anything else, 1 for an ACK or a copy, 2 for a block."""
+    length = rows[row + PAYLOAD_LENGTH]
+    at = rows[row + PAYLOAD]
+    if rows[row + PAYLOAD_HAVE] < 4 or data[at]:
+        return 0
+    number = pair(data, at + 2)
+    due = flows[base + NUMBER]
+    if data[at + 1] == _DATA:
+        if client != flows[base + WRITES] or length != flows[base + BLOCK_SIZE] + 4:
+            return 0
+        if number != due:
+            copy = (
+                number == due - 1
+                and flows[base + BLOCKS] > 0
+                and rows[row + IDENTIFICATION] == flows[base + DATA_IDENTIFICATION]
+                and rows[row + CHECKSUM] == flows[base + DATA_CHECKSUM]
+                and time - flows[base + DATA_TIME] <= COPY_SPAN
+            )
+            if copy:
+                flows[base + COPIES] += 1
+                return 1
+            return 0
+        if due >= _LAST_NUMBER or flows[base + NEXT] > flows[base + ACKED] + flows[base + WINDOW]:
+            return 0
+        if flows[base + NEXT] == flows[base + ACKED] + 1 and flows[base + ACKS] > 0:
+            waited = time - flows[base + ACK_TIME]
+            flows[base + SENDER_TURNS] += 1
+            flows[base + SENDER_WAIT] += waited
+            if waited > flows[base + SENDER_LONGEST]:
+                flows[base + SENDER_LONGEST] = waited
+                flows[base + SENDER_AFTER] = flows[base + ACK_FRAME]
+        flows[base + NEXT] += 1
+        flows[base + NUMBER] = due + 1
+        flows[base + BLOCKS] += 1
+        if rows[row + PAYLOAD_HAVE] < length:
+            # What follows would stand at the wrong place.
+            flows[base + CUT] += 1
+            flows[base + KEEP] = 0
+        flows[base + DATA_TIME] = time
+        flows[base + DATA_FRAME] = frame
+        flows[base + DATA_IDENTIFICATION] = rows[row + IDENTIFICATION]
+        flows[base + DATA_CHECKSUM] = rows[row + CHECKSUM]
+        return 2
+    if data[at + 1] != _ACK or length != 4 or client == flows[base + WRITES]:
+        return 0
+    last = flows[base + NEXT] - 1
+    if number != due - 1 or last - flows[base + ACKED] != flows[base + WINDOW]:
+        copy = (
+            number == due - 1
+            and last == flows[base + ACKED]
+            and flows[base + ACKS] > 0
+            and rows[row + IDENTIFICATION] == flows[base + ACK_IDENTIFICATION]
+            and time - flows[base + ACK_TIME] <= COPY_SPAN
+        )
+        if copy:
+            flows[base + COPIES] += 1
+            return 1
+        return 0
+    if flows[base + BLOCKS] > 0:
+        waited = time - flows[base + DATA_TIME]
+        flows[base + RECEIVER_TURNS] += 1
+        flows[base + RECEIVER_WAIT] += waited
+        if waited > flows[base + RECEIVER_LONGEST]:
+            flows[base + RECEIVER_LONGEST] = waited
+            flows[base + RECEIVER_AFTER] = flows[base + DATA_FRAME]
+    flows[base + ACKED] = last
+    flows[base + ACKS] += 1
+    flows[base + ACK_TIME] = time
+    flows[base + ACK_FRAME] = frame
+    flows[base + ACK_IDENTIFICATION] = rows[row + IDENTIFICATION]
+    return 1
+
+
+def is_of_interest(
+    data: Octets, rows: Columns, row: int, ports: Octets, wanted: Octets, source: int, target: int
+) -> int:
+    """A datagram on a port of this field, one that begins like TFTP, or one of an endpoint that somebody watches."""
+    if ports[rows[row + SOURCE_PORT]] or ports[rows[row + DESTINATION_PORT]]:
+        return 1
+    at = rows[row + PAYLOAD]
+    if rows[row + PAYLOAD_HAVE] >= 2 and data[at] == 0 and _FIRST_OPCODE <= data[at + 1] <= _LAST_OPCODE:
+        return 1
+    return wanted[source & (WANTED - 1)] or wanted[target & (WANTED - 1)]
+
+
+def is_wanted_segment(data: Octets, rows: Columns, row: int, wanted: Octets) -> int:
+    """A TCP segment of a host that boots: with data, or of those that open and refuse."""
+    if rows[row + PAYLOAD_LENGTH] == 0 and not rows[row + FLAGS] & (_SYN | _RST):
+        return 0
+    family = rows[row + FAMILY]
+    if wanted[endpoint(data, rows[row + SOURCE], family, 0) & (WANTED - 1)]:
+        return 1
+    return wanted[endpoint(data, rows[row + DESTINATION], family, 0) & (WANTED - 1)]
+
+
+def sift(
+    data: Octets,
+    index: Columns,
+    first: int,
+    count: int,
+    rows: Columns,
+    row_capacity: int,
+    found: Columns,
+    ports: Octets,
+    wanted: Octets,
+    flows: Columns,
+    table: Columns,
+    mask: int,
+    pieces: Columns,
+    piece_capacity: int,
+) -> int:
+    """Follow, and stop at what is to be seen; gives the first frame that was not looked at."""
+    taken = 0
+    kept = 0
+    stop = 0
+    while first < count and stop == 0 and taken < row_capacity and kept < piece_capacity:
+        frame = first * FRAME_COLUMNS
+        at = index[frame + AT]
+        row = taken * ROW_COLUMNS
+        kind = dissect(
+            data, at, at + index[frame + HAVE], at + index[frame + WIRE], FROM_LINK, index[frame + LINK], rows, row
+        )
+        seen = kind
+        if kind == UDP:
+            family = rows[row + FAMILY]
+            source = endpoint(data, rows[row + SOURCE], family, rows[row + SOURCE_PORT])
+            target = endpoint(data, rows[row + DESTINATION], family, rows[row + DESTINATION_PORT])
+            flow = find_flow(data, rows, row, source + target, flows, table, mask)
+            if flow >= 0:
+                base = (flow >> 1) * FLOW_COLUMNS
+                rows[row + FLOW] = flow >> 1
+                if flows[base + ARMED]:
+                    taken_as = is_routine(
+                        data, rows, row, flows, base, flow & 1, index[frame + TIME], index[frame + FRAME_NUMBER]
+                    )
+                    if taken_as:
+                        seen = 0
+                        if taken_as == 2 and flows[base + KEEP] > 0:
+                            octets = min(flows[base + KEEP], rows[row + PAYLOAD_HAVE] - 4)
+                            flows[base + KEEP] -= octets
+                            pieces[kept * PIECE_COLUMNS + PIECE_FLOW] = flow >> 1
+                            pieces[kept * PIECE_COLUMNS + PIECE_AT] = rows[row + PAYLOAD] + 4
+                            pieces[kept * PIECE_COLUMNS + PIECE_OCTETS] = octets
+                            kept += 1
+            elif not is_of_interest(data, rows, row, ports, wanted, source, target):
+                seen = 0
+            stop = seen
+        elif kind == TCP:
+            seen = is_wanted_segment(data, rows, row, wanted)
+        elif kind == FRAGMENT:
+            stop = 1
+        if seen:
+            rows[row + FRAME] = first
+            taken += 1
+        first += 1
+    found[FOUND_ROWS] = taken
+    found[FOUND_PIECES] = kept
+    return first
