@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from pxeconform import document
 from pxeconform.capture.copies import marked, tell_copies
-from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram
+from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Checksum, Datagram
 from pxeconform.capture.read import read
 from pxeconform.diagnosis.boots import diagnose_boot
 from pxeconform.diagnosis.lenses.model import Reading
@@ -187,6 +187,9 @@ def _one(
     datagrams = read(path, info, sieve=sieve) if sieve is not None else _second_opinion(path, info)
     sessions = follow(marked(datagrams, info), hash_contents=hash_contents, keep=keep, sieve=sieve)
     tell_copies(info, sieve.copies if sieve is not None else 0)
+    if sessions.wrong:
+        count, frames = sessions.checksums[Checksum.WRONG], ", ".join(map(str, sessions.wrong))
+        info.warn(f"{count} DHCP or TFTP datagrams have a wrong UDP checksum, so hosts drop them: frames {frames}")
     end = info.last_time or 0
     everything = find_boots(sessions, end)
     names = {boot.number: f"boot-{boots_before + boot.number}" for boot in everything}

@@ -20,7 +20,7 @@ from pxeconform.capture.columns import (
     TIME,
 )
 from pxeconform.capture.containers import Progress, open_container
-from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Checksum, Datagram, Kind
+from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram
 from pxeconform.capture.kernels import SMALL, Kernels, choose
 from pxeconform.capture.links import LINK_NAMES
 from pxeconform.capture.records import put_in_order, walk_pcap, walk_pcapng
@@ -63,7 +63,6 @@ def _datagrams(
     window = Window(stream, head, kernels)
     container = open_container(window, info, kernels)
     made = Datagrams()
-    counts = dict.fromkeys(Checksum, 0)
     while True:
         progress = container.walk()
         if progress is Progress.HUNGRY and window.finished:
@@ -86,8 +85,6 @@ def _datagrams(
                     container.comment(options),
                 )
                 if datagram is not None:
-                    if datagram.kind is Kind.UDP:
-                        counts[datagram.checksum_state] += 1
                     yield datagram
         window.drop(taken)
         _note(window, info)
@@ -95,7 +92,7 @@ def _datagrams(
             break
         if progress is Progress.HUNGRY:
             window.fill()
-    _conclude(info, made, counts)
+    _conclude(info, made)
 
 
 def _beginning(stream: BinaryIO) -> bytes:
@@ -133,10 +130,8 @@ def _note(window: Window, info: CaptureInfo) -> None:
     info.snapped = window.state[SNAPPED]
 
 
-def _conclude(info: CaptureInfo, made: Datagrams, counts: dict[Checksum, int]) -> None:
+def _conclude(info: CaptureInfo, made: Datagrams) -> None:
     if info.snapped:
         info.warn(f"{info.snapped} frames were cut by the snap length")
     if made.fragments_missing:
         info.warn(f"of {made.fragments_missing} IP packets some fragments are missing")
-    if counts[Checksum.WRONG]:
-        info.warn(f"{counts[Checksum.WRONG]} datagrams have a wrong UDP checksum: hosts drop them")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from pxeconform.capture.datagrams import Datagram, Kind
+from pxeconform.capture.datagrams import Checksum, Datagram, Kind
 from pxeconform.protocol.dhcp import NOWHERE
 from pxeconform.registry.ports import Port
 from pxeconform.sessions.content import HEAD
@@ -13,6 +14,8 @@ from pxeconform.sessions.dhcp import DhcpEvent, DhcpTracker
 from pxeconform.sessions.dhcp6 import Dhcp6Event, Dhcp6Tracker
 from pxeconform.sessions.routine import TransferSieve
 from pxeconform.sessions.transfers import Transfer, TransferTracker
+
+_MOST_NAMED = 10
 
 
 @dataclass(slots=True)
@@ -30,9 +33,23 @@ class Sessions:
     """DHCPv6 messages."""
     orphans: list[Datagram] = field(default_factory=list)
     """Datagrams on a port of this field that fit no session."""
+    checksums: Counter[Checksum] = field(default_factory=Counter)
+    """UDP checksums of DHCP messages and of TFTP packets other than DATA and ACK."""
+    wrong: list[int] = field(default_factory=list)
+    """Frames of those that are wrong, at most the first ten."""
+
+    def note_checksum(self, datagram: Datagram) -> None:
+        """Look at a checksum: hosts drop a datagram whose is wrong, so it may be why nothing went on."""
+        if datagram.kind is not Kind.UDP:
+            return
+        state = datagram.checksum_state
+        self.checksums[state] += 1
+        if state is Checksum.WRONG and len(self.wrong) < _MOST_NAMED:
+            self.wrong.append(datagram.frame)
 
 
 _MOST_TCP = 100_000
+_BLOCKS = (b"\0\3", b"\0\4")
 
 
 def follow(
@@ -59,14 +76,15 @@ def follow(
             if len(found.tcp) < _MOST_TCP:
                 found.tcp.append(datagram)
         elif dhcp.feed(datagram):
+            found.note_checksum(datagram)
             if sieve is not None:
                 _watch_clients(sieve, dhcp.events[-1:])
         elif dhcp6.feed(datagram):
             if sieve is not None:
                 for address in (address for event in dhcp6.events[-1:] for address in event.message.addresses):
                     sieve.watch(address)
-        else:
-            transfers.feed(datagram)
+        elif transfers.feed(datagram) and not datagram.payload.startswith(_BLOCKS):
+            found.note_checksum(datagram)
     if sieve is not None:
         sieve.settle_all()
     return found
