@@ -77,7 +77,12 @@ UNREADABLE = 7
 ODD_TIMES = 8
 """Blocks that name no known interface or claim too much; times that no clock shows."""
 LAST_UNREADABLE = 9
-STATE_COLUMNS = 10
+LAST_LINK = 10
+LINK_COUNT = 11
+LINKS = 12
+"""Link types of the frames so far, in the order in which they came."""
+MOST_LINKS = 16
+STATE_COLUMNS = LINKS + MOST_LINKS
 
 # An interface of a pcapng section.
 INTERFACE_LINK, INTERFACE_SNAP, MULTIPLY, DIVIDE, SHIFT, OFFSET = 0, 1, 2, 3, 4, 5

@@ -11,7 +11,8 @@ from pxeconform.capture.columns import (
     FRAME,
     FRAME_COLUMNS,
     LAST_TIME,
-    LINK,
+    LINK_COUNT,
+    LINKS,
     NUMBER,
     OPTIONS,
     OPTIONS_END,
@@ -23,7 +24,7 @@ from pxeconform.capture.containers import Progress, open_container
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Datagram
 from pxeconform.capture.kernels import SMALL, Kernels, choose
 from pxeconform.capture.links import LINK_NAMES
-from pxeconform.capture.records import put_in_order, walk_pcap, walk_pcapng
+from pxeconform.capture.records import KERNELS
 from pxeconform.capture.rows import Datagrams
 from pxeconform.capture.sieves import EveryPacket, Sieve
 from pxeconform.capture.streams import open_stream
@@ -43,21 +44,23 @@ def read(
     info = info if info is not None else CaptureInfo(str(path))
     try:
         with open_stream(path, info) as stream:
-            yield from _datagrams(stream, info, sieve, kernels)
+            yield from _datagrams(stream, info, sieve, kernels, _size(path))
     except OSError as error:
         raise CaptureError(f"{path}: {error.strerror or error}") from error
 
 
 def _datagrams(
-    stream: BinaryIO, info: CaptureInfo, sieve: Sieve | None = None, kernels: Kernels | None = None
+    stream: BinaryIO,
+    info: CaptureInfo,
+    sieve: Sieve | None = None,
+    kernels: Kernels | None = None,
+    size: int | None = None,
 ) -> Iterator[Datagram]:
     head = _beginning(stream)
     every = EveryPacket()
     if kernels is None:
         chosen = sieve or every
-        kernels = choose(
-            (walk_pcap, walk_pcapng, put_in_order, chosen.kernel), len(head) if len(head) < SMALL else None
-        )
+        kernels = choose((*KERNELS, chosen.kernel), len(head) if len(head) < SMALL else size)
     sieve = sieve if sieve is not None and kernels.compiled else every
     sieve.begin(kernels)
     window = Window(stream, head, kernels)
@@ -69,7 +72,7 @@ def _datagrams(
             container.finish()
             progress = Progress.DONE
         taken = window.ripe(progress is Progress.DONE)
-        _note_links(window, taken, info)
+        _note(window, info)
         first = 0
         while first < taken:
             first, found = sieve.run(window, first, taken)
@@ -87,12 +90,19 @@ def _datagrams(
                 if datagram is not None:
                     yield datagram
         window.drop(taken)
-        _note(window, info)
         if progress is Progress.DONE:
             break
         if progress is Progress.HUNGRY:
             window.fill()
     _conclude(info, made)
+
+
+def _size(path: str | Path) -> int | None:
+    """Octets of a file, packed as it may be; `None` for what has no size, like a pipe."""
+    try:
+        return Path(path).stat().st_size or None
+    except OSError:
+        return None
 
 
 def _beginning(stream: BinaryIO) -> bytes:
@@ -108,26 +118,16 @@ def _beginning(stream: BinaryIO) -> bytes:
     return b"".join(parts)
 
 
-def _note_links(window: Window, taken: int, info: CaptureInfo) -> None:
-    """The link types of frames, each once; they change only from one interface to another."""
-    last = -1
-    for number in range(taken):
-        link = window.index[number * FRAME_COLUMNS + LINK]
-        if link == last:
-            continue
-        last = link
-        name = LINK_NAMES.get(link, f"link type {link}")
-        if name not in info.link_types:
-            info.link_types.append(name)
-            if link not in LINK_NAMES:
-                info.warn(f"frames of {name} cannot be read")
-
-
 def _note(window: Window, info: CaptureInfo) -> None:
     info.packets = window.frames
     if window.state[FIRST_TIME] >= 0:
         info.first_time, info.last_time = window.state[FIRST_TIME], window.state[LAST_TIME]
     info.snapped = window.state[SNAPPED]
+    for number in range(len(info.link_types), window.state[LINK_COUNT]):
+        link = window.state[LINKS + number]
+        info.link_types.append(LINK_NAMES.get(link, f"link type {link}"))
+        if link not in LINK_NAMES:
+            info.warn(f"frames of link type {link} cannot be read")
 
 
 def _conclude(info: CaptureInfo, made: Datagrams) -> None:

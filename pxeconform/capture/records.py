@@ -17,10 +17,14 @@ from pxeconform.capture.columns import (
     INTERFACE_COLUMNS,
     INTERFACE_LINK,
     LARGEST_FRAME,
+    LAST_LINK,
     LAST_TIME,
     LAST_UNREADABLE,
     LATEST,
     LINK,
+    LINK_COUNT,
+    LINKS,
+    MOST_LINKS,
     MULTIPLY,
     NANOSECONDS,
     NUMBER,
@@ -76,6 +80,14 @@ def note_frame(
         state[LAST_TIME] = time
     if have < wire:
         state[SNAPPED] += 1
+    if link != state[LAST_LINK]:
+        state[LAST_LINK] = link
+        known = 0
+        while known < state[LINK_COUNT] and state[LINKS + known] != link:
+            known += 1
+        if known == state[LINK_COUNT] and known < MOST_LINKS:
+            state[LINKS + known] = link
+            state[LINK_COUNT] += 1
     return state[COUNT]
 
 
@@ -215,3 +227,29 @@ def put_in_order(index: Columns, start: int, count: int, farthest: int) -> int:
                 index[other * FRAME_COLUMNS + column] = index[(other - 1) * FRAME_COLUMNS + column]
             index[place * FRAME_COLUMNS + column] = value
     return moved
+
+
+def move_back(index: Columns, count: int, most: int) -> int:
+    """Take the offsets of frames by as much lower as none of them gets below 0, at most by `most`; gives how much."""
+    by = most
+    for number in range(count):
+        by = min(by, index[number * FRAME_COLUMNS + AT])
+    for number in range(count):
+        index[number * FRAME_COLUMNS + AT] -= by
+        index[number * FRAME_COLUMNS + OPTIONS] -= by
+        index[number * FRAME_COLUMNS + OPTIONS_END] -= by
+    return by
+
+
+def count_ripe(index: Columns, count: int, farthest: int, octets: int) -> int:
+    """How many frames no later one can come before: all but the last few, which hold so many octets at most."""
+    ripe = count
+    held = 0
+    while ripe > 0 and count - ripe < farthest and held <= octets:
+        ripe -= 1
+        held += index[ripe * FRAME_COLUMNS + HAVE]
+    return ripe
+
+
+KERNELS = (walk_pcap, walk_pcapng, put_in_order, move_back, count_ripe)
+"""What every reading needs."""

@@ -9,21 +9,18 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from pxeconform.capture.columns import (
-    AT,
     COUNT,
     FIRST_TIME,
     FRAME_COLUMNS,
-    HAVE,
     LARGEST_FRAME,
+    LAST_LINK,
     LAST_TIME,
     NUMBERS,
-    OPTIONS,
-    OPTIONS_END,
     STATE_COLUMNS,
     STOP,
 )
 from pxeconform.capture.kernels import Kernels, integers
-from pxeconform.capture.records import put_in_order
+from pxeconform.capture.records import count_ripe, move_back, put_in_order
 
 PIECE = 1 << 20
 """Octets that are read at a time; a few pieces stay in the processor's cache while they are looked at."""
@@ -44,13 +41,15 @@ class Window:
         self.octets = memoryview(bytearray(_CAPACITY))
         self.index = integers(_MOST_FRAMES * FRAME_COLUMNS)
         self.state = integers(STATE_COLUMNS)
-        self.state[FIRST_TIME] = self.state[LAST_TIME] = -1
+        self.state[FIRST_TIME] = self.state[LAST_TIME] = self.state[LAST_LINK] = -1
         self.capacity = _MOST_FRAMES
         self.octets[: len(head)] = head
         self.begin, self.end = 0, len(head)
         self.finished = False
         self._stream = stream
         self._put_in_order = kernels[put_in_order]
+        self._move_back = kernels[move_back]
+        self._count_ripe = kernels[count_ripe]
         self._held = 0
 
     @property
@@ -60,14 +59,9 @@ class Window:
 
     def fill(self) -> bool:
         """Read on; the frames that were taken make room. Tells whether anything came."""
-        start = self.begin
-        for number in range(self._held):
-            start = min(start, self.index[number * FRAME_COLUMNS + AT])
+        start = self._move_back(self.index, self._held, self.begin)
         if start:
             self.octets[: self.end - start] = self.octets[start : self.end]
-            for number in range(self._held):
-                for column in (AT, OPTIONS, OPTIONS_END):
-                    self.index[number * FRAME_COLUMNS + column] -= start
             self.begin -= start
             self.end -= start
         room = min(PIECE, len(self.octets) - self.end)
@@ -104,11 +98,7 @@ class Window:
         self._put_in_order(self.index, self._held, count, REORDERED)
         if last:
             return count
-        kept, octets = 0, 0
-        while kept < min(REORDERED, count) and octets <= _HELD_BACK:
-            kept += 1
-            octets += self.index[(count - kept) * FRAME_COLUMNS + HAVE]
-        return count - kept
+        return self._count_ripe(self.index, count, REORDERED, _HELD_BACK)
 
     def drop(self, taken: int) -> None:
         """Forget frames that were looked at; the rest is held back."""
