@@ -52,9 +52,7 @@ CHECKSUM = 19
 VLAN = 20
 FLAGS = 21
 """Of the TCP header."""
-FLOW = 22
-"""The followed flow that it belongs to."""
-ROW_COLUMNS = 24
+ROW_COLUMNS = 22
 
 # What a row can be.
 NOTHING, UDP, TCP, ICMP, ARP, FRAGMENT = 0, 1, 2, 3, 4, 5

@@ -67,8 +67,6 @@ class Datagram:
     """Source and destination of the outermost IP header, when the packet came through a tunnel."""
     vlan: int | None = field(default=None, compare=False)
     """The innermost VLAN tag's number."""
-    flow: int = field(default=-1, compare=False)
-    """The followed flow that a sieve found it to belong to."""
 
     @property
     def cut(self) -> bool:

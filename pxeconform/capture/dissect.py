@@ -19,7 +19,6 @@ from pxeconform.capture.columns import (
     DESTINATION_PORT,
     FAMILY,
     FLAGS,
-    FLOW,
     FRAGMENT,
     FRAGMENT_OFFSET,
     ICMP,
@@ -91,7 +90,6 @@ def dissect(data: Octets, at: int, end: int, wire: int, stage: int, code: int, r
         row[base + VLAN] = -1
         row[base + IDENTIFICATION] = 0
     row[base + KIND] = NOTHING
-    row[base + FLOW] = -1
     for _ in range(_DEEPEST):
         if stage == FROM_LINK:
             if code == _ETHERNET:

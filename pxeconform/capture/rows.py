@@ -13,7 +13,6 @@ from pxeconform.capture.columns import (
     DESTINATION_PORT,
     FAMILY,
     FLAGS,
-    FLOW,
     FRAGMENT,
     FRAGMENT_OFFSET,
     ICMP,
@@ -138,7 +137,6 @@ def _datagram(
         row[CHECKSUM] if kind == UDP else None,
         outer,
         vlan,
-        row[FLOW],
     )
 
 

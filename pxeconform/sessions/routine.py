@@ -11,7 +11,8 @@ import socket
 from collections.abc import Iterable
 
 from pxeconform.capture.columns import ROW_COLUMNS
-from pxeconform.capture.kernels import Kernel, Kernels, integers
+from pxeconform.capture.kernels import Kernel, Kernels, build, integers, load
+from pxeconform.capture.records import KERNELS
 from pxeconform.capture.window import Window
 from pxeconform.registry.ports import Port
 from pxeconform.sessions import flows as column
@@ -86,22 +87,22 @@ class TransferSieve:
         octets, family = _octets(address)
         self._wanted[endpoint(memoryview(octets), 0, family, port) & (WANTED - 1)] = 1
 
-    def arm(self, flow: int, transfer: Transfer) -> None:
+    def arm(self, transfer: Transfer) -> None:
         """Let the kernel follow a transfer, if it is where the routine begins."""
         content = transfer.content
-        if (
-            transfer.group is not None
-            or transfer.server_port is None
-            or not content.in_order
-            or transfer.closed
-            or content.last_block is not None
-        ):
+        if transfer.group is not None or transfer.server_port is None or transfer.closed:
+            return
+        if not content.in_order or content.last_block is not None or transfer.last_acked > content.blocks:
             return
         number = content.number_of(content.blocks + 1)
-        if not 0 < number < 65535 or transfer.last_acked > content.blocks:
+        if not 0 < number < 65535:
             return
-        if flow < 0:
-            flow = self._enter(transfer)
+        flow = self._enter(transfer) if transfer.flow < 0 else transfer.flow
+        if self._transfers[flow] is not transfer:
+            # An earlier transfer had the same two ends.
+            self.settle(flow)
+            self._transfers[flow].flow = -1
+        transfer.flow = flow
         base, flows = flow * FLOW_COLUMNS, self._flows
         self._transfers[flow] = transfer
         flows[base + column.ARMED : base + FLOW_COLUMNS] = _BLANK
@@ -158,7 +159,6 @@ class TransferSieve:
         while self._table[slot]:
             base = (self._table[slot] - 1) * FLOW_COLUMNS
             if list(self._flows[base : base + column.ARMED]) == key:
-                self.settle(self._table[slot] - 1)
                 return self._table[slot] - 1
             slot = (slot + 1) & (len(self._table) - 1)
         flow = len(self._transfers)
@@ -204,3 +204,13 @@ def _octets(address: str) -> tuple[bytes, int]:
 def _words(octets: bytes) -> list[int]:
     words = [int.from_bytes(octets[at : at + 4], "big") for at in range(0, len(octets), 4)]
     return words + [0] * (4 - len(words))
+
+
+def compile_kernels() -> bool:
+    """Have the machine code for large captures at hand before the first one comes; false where there is no compiler."""
+    functions = (*KERNELS, sift)
+    return (load(functions) or build(functions)) is not None
+
+
+if __name__ == "__main__":
+    compile_kernels()

@@ -15,7 +15,6 @@ from pxeconform.capture.columns import (
     DESTINATION_PORT,
     FAMILY,
     FLAGS,
-    FLOW,
     FRAGMENT,
     FRAME,
     FRAME_COLUMNS,
@@ -273,7 +272,6 @@ def sift(
             flow = find_flow(data, rows, row, source + target, flows, table, mask)
             if flow >= 0:
                 base = (flow >> 1) * FLOW_COLUMNS
-                rows[row + FLOW] = flow >> 1
                 if flows[base + ARMED]:
                     taken_as = is_routine(
                         data, rows, row, flows, base, flow & 1, index[frame + TIME], index[frame + FRAME_NUMBER]

@@ -127,6 +127,8 @@ class Transfer:
     """The multicast group that DATA goes to."""
     heard: Heard | None = None
     """What came by the group."""
+    flow: int = -1
+    """Its number with the one who follows it, -1 as long as nobody does."""
     routine: Routine | None = None
     """What was counted only; `None` where every datagram is among the events."""
 
@@ -254,8 +256,8 @@ class Follower(Protocol):
     def watch(self, address: str, port: int = 0) -> None:
         """Let nothing pass unseen that comes from or goes to an endpoint."""
 
-    def arm(self, flow: int, transfer: Transfer) -> None:
-        """Follow a transfer from here on; `flow` is its number, -1 if it has none yet."""
+    def arm(self, transfer: Transfer) -> None:
+        """Follow a transfer from here on, if the routine can begin."""
 
     def settle(self, flow: int) -> None:
         """Hand to the transfer what was counted, and stop following it."""
@@ -289,13 +291,13 @@ class TransferTracker:
         follower = self._follower
         if follower is None or not follower.active:
             return self._feed(datagram)
-        if datagram.flow >= 0:
-            follower.settle(datagram.flow)
+        known = self._find(datagram)
+        if known is not None and known.flow >= 0:
+            follower.settle(known.flow)
         belongs = self._feed(datagram)
         transfer = self._find(datagram) if belongs else None
-        if transfer is not None and transfer.server_port is not None:
-            ends = {transfer.client, (transfer.server, transfer.server_port)}
-            follower.arm(datagram.flow if {datagram.sender, datagram.receiver} == ends else -1, transfer)
+        if transfer is not None:
+            follower.arm(transfer)
         return belongs
 
     def _feed(self, datagram: Datagram) -> bool:

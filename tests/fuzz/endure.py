@@ -17,7 +17,7 @@ from pxeconform.analysis import analyze
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo
 from pxeconform.capture.kernels import Kernels, choose
 from pxeconform.capture.read import read
-from pxeconform.capture.records import put_in_order, walk_pcap, walk_pcapng
+from pxeconform.capture.records import KERNELS
 from pxeconform.capture.sieves import every_packet
 from pxeconform.cli.analyzing import analyze_command
 
@@ -58,7 +58,7 @@ def in_time(seconds: float = SECONDS) -> Iterator[None]:
 @cache
 def machine_code() -> Kernels:
     """The kernels compiled, as they run on large captures."""
-    kernels = choose((walk_pcap, walk_pcapng, put_in_order, every_packet), None)
+    kernels = choose((*KERNELS, every_packet), None)
     assert kernels.compiled
     return kernels
 
