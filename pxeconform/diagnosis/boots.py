@@ -178,6 +178,7 @@ def diagnose_boot(case: BootCase) -> tuple[Diagnosis, ...]:
     """All causes that hold for a boot, the one to act on first."""
     boot = case.boot
     names = {
+        "family": boot.family,
         "mac": boot.client_mac or "?",
         "client": boot.client_ip or "?",
         "server": boot.dhcp_server or "?",

@@ -79,11 +79,24 @@ def apply(rule: Rule[Case], case: Case, names: dict[str, str]) -> Diagnosis | No
     )
 
 
+_OVER_IPV6 = {
+    "dhcp": "dhcpv6",
+    "dhcp.hw.mac_addr == {mac}": "eth.addr == {mac}",
+    "dhcp.option.client_system_architecture": "dhcpv6",
+    "dhcp.option.user_class": "dhcpv6",
+    "icmp.type == 3": "icmpv6.type == 1",
+    "arp": "icmpv6",
+}
+"""What takes the place of a term of a filter over IPv6."""
+
+
 def filled(template: str, names: dict[str, str]) -> str:
     """A display filter with its names filled in; terms joined by `&&` that need an unknown one are left out."""
     terms = [
         term for term in template.split(" && ") if not any(f"{{{n}}}" in term and v == "?" for n, v in names.items())
     ]
+    if names.get("family") == "ipv6" or ":" in names.get("client", ""):
+        terms = [_OVER_IPV6.get(term, term.replace("ip.addr", "ipv6.addr")) for term in terms]
     return " && ".join(terms).format_map(names) or "frame"
 
 

@@ -201,6 +201,28 @@ UBOOT_TEXTS: Mapping[str, str] = MappingProxyType(
 )
 """U-Boot has no codes; these texts were seen (U-BOOT)."""
 
+SCREEN_TEXTS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        (
+            "nbp-wrong-architecture",
+            "edk2",
+        ): f"{EDK2_DOWNLOADED_TEXT} Then BdsDxe: failed to load ... Not Found, Unsupported",
+        (
+            "nbp-not-started",
+            "edk2",
+        ): f"{EDK2_DOWNLOADED_TEXT} Then BdsDxe: failed to load ... Access Denied or Not Found",
+        ("http-error", "edk2"): "a line that begins with Error:",
+        ("no-dhcp-offer", "u-boot"): "Retry time exceeded",
+        ("tftp-silent", "u-boot"): "Retry count exceeded",
+        ("tftp-unreachable", "u-boot"): "Retry count exceeded",
+        ("tftp-data-port-blocked", "u-boot"): "Retry count exceeded",
+        ("arp-unanswered", "u-boot"): "ARP Retry count exceeded",
+        ("tftp-file-not-found", "u-boot"): "TFTP error: 'File not found' (1)",
+        ("nbp-wrong-architecture", "u-boot"): "Machine type ... is not supported",
+    }
+)
+"""What firmware shows where it shows no code, by cause and firmware (OVMF-2022.11, U-BOOT; http-error: EDK2 source)."""
+
 SEVERITIES: tuple[Severity, ...] = ("fatal", "warning", "info")
 """Severities of a diagnosis, worst first."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pxeconform.registry.screen_codes import CAUSE_MEANINGS
+from pxeconform.registry.screen_codes import CAUSE_MEANINGS, SCREEN_TEXTS
 from pxeconform.report import words
 from pxeconform.report.terminal import Page
 from pxeconform.report.words import Dict
@@ -108,6 +108,11 @@ def _screen(page: Page, boot: Dict, cause: Dict) -> None:
     """What the client's own firmware shows; where that is not known, what each family would show."""
     shown = words.screens(cause, boot.get("firmware"))
     own = [screen for screen in shown if screen.own]
+    text = SCREEN_TEXTS.get((str(cause.get("cause")), str(boot.get("firmware"))))
+    if text is not None:
+        name = words.FIRMWARE_NAMES.get(str(boot.get("firmware")))
+        page.field("Screen", f"{name}: “{text}”", indent=0, width=_LABEL)
+        return
     for at, screen in enumerate(own or shown):
         text = f" “{screen.text}”" if screen.text else ""
         page.field("Screen" if at == 0 else "", f"{screen.family}: {screen.code}{text}", indent=0, width=_LABEL)
