@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from packets import CLIENT, SERVER, dhcp, ipv4, pcap, udp
+from tshark_frames import of_ours, of_tshark
 
 from pxeconform.analysis import analyze
 from pxeconform.capture import tshark
@@ -19,6 +20,8 @@ from pxeconform.sessions import second_opinion
 
 FOLDER = Path(__file__).resolve().parents[2] / "captures"
 CAPTURES = sorted(path for path in FOLDER.iterdir() if path.suffix in (".pcap", ".pcapng"))
+CAUSES = sorted((FOLDER.parent / "tests" / "data" / "causes").glob("*.pcap*"))
+"""Those of tests/data."""
 SAMPLE = FOLDER / "bios-proxy-menu-4011-boots.pcapng"
 each_capture = pytest.mark.parametrize("capture", CAPTURES, ids=[path.name for path in CAPTURES])
 
@@ -34,6 +37,16 @@ def test_datagrams(capture: Path) -> None:
 @each_capture
 def test_documents(capture: Path) -> None:
     assert analyze(capture, engine="tshark").to_dict() == analyze(capture).to_dict()
+
+
+@pytest.mark.parametrize("capture", CAUSES, ids=[path.name for path in CAUSES])
+def test_captures_of_causes(capture: Path) -> None:
+    """Real firmware that met real servers: frames, datagrams and the whole story."""
+    assert of_ours(capture) == of_tshark(capture)
+    told, heard = analyze(capture, engine="tshark").to_dict(), analyze(capture).to_dict()
+    assert [warning for warning in told["captures"][0]["warnings"] if "tshark" in warning] == []
+    for part in ("boots", "transfers", "dhcp", "findings"):
+        assert told[part] == heard[part], part
 
 
 def test_packed(tmp_path: Path) -> None:
