@@ -14,6 +14,7 @@ from pxeconform.requirements.tftp import (
     identifiers,
     interval_and_size,
     malformed,
+    multicast,
     negotiation,
     netascii,
     requests,
@@ -38,6 +39,7 @@ _AREAS = (
     block_size,
     interval_and_size,
     windows,
+    multicast,
     boot_server,
     credentials,
 )

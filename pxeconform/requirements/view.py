@@ -63,10 +63,15 @@ class View:
         self._payloads = {d.frame: d.payload for d in trace.datagrams}
         self._cache: dict[object, object] = {}
 
-    @property
+    @cached_property
     def transfers(self) -> list[Transfer]:
-        """All TFTP transfers, by the time of their request."""
-        return self.sessions.transfers
+        """All TFTP transfers by unicast, by the time of their request."""
+        return [transfer for transfer in self.sessions.transfers if transfer.group is None]
+
+    @cached_property
+    def group_transfers(self) -> list[Transfer]:
+        """Those of clients that were told a multicast group: what is owed to a client alone is not owed to them."""
+        return [transfer for transfer in self.sessions.transfers if transfer.group is not None]
 
     @cached_property
     def exchanges(self) -> list[Exchange]:

@@ -60,6 +60,7 @@ class Endpoint:
         *,
         secret: bool = False,
         broadcast: bool = False,
+        group: str | None = None,
     ) -> None:
         self.scenario, self.name = scenario, name
         self._secret = secret
@@ -79,6 +80,11 @@ class Endpoint:
         if broadcast:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         try:
+            if group is not None:
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                joined = socket.inet_aton(group) + socket.inet_aton(local[0])
+                self._socket.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, joined)
+                local = group, local[1]
             self._socket.bind(local)
         except OSError as error:
             self._socket.close()

@@ -16,10 +16,12 @@ from pxeconform.protocol.vendor_options import BootItem
 from pxeconform.registry.ports import Port
 from pxeconform.requirements.ledger import Claims, KnownFile, SocketRecord, Target
 from pxeconform.runner.endpoint import Endpoint, Unbindable
+from pxeconform.runner.multicast_client import Member
 from pxeconform.runner.pxe_client import PxeClient
 from pxeconform.runner.recorder import Recorder
 from pxeconform.runner.scenario import Unplayable
 from pxeconform.runner.tftp_client import Conversation, Reading, Writing
+from pxeconform.sessions.groups import is_group
 
 _ANSWER = 4.0
 _SILENCE = 1.2
@@ -128,24 +130,36 @@ class Play:
 
     # -- sockets ------------------------------------------------------------------------------------------------------
 
-    def endpoint(self, name: str = "client", port: int = 0, **kind: bool) -> Endpoint:
+    def endpoint(
+        self, name: str = "client", port: int = 0, *, secret: bool = False, broadcast: bool = False
+    ) -> Endpoint:
         """Open a socket; port 0 is one that this run has not used yet. Raises `Unplayable` if it cannot be had.
 
         One that is `secret` keeps lengths and digests of DATA alone, one that may `broadcast` does.
         """
-        shared, local = self._setting, (self.local, port)
         for _ in range(_PORT_TRIES):
-            try:
-                endpoint = Endpoint(shared.recorder, shared.stop, self.scenario, self._unique(name), local, **kind)
-            except Unbindable as error:
-                raise Unplayable(str(error)) from error
-            self._endpoints.append(endpoint)
+            endpoint = self._open(name, port, secret=secret, broadcast=broadcast)
             with self.facts.lock:
                 is_new = endpoint.address[1] not in self.facts.used_ports
                 self.facts.used_ports.add(endpoint.address[1])
             if port or is_new:
                 return endpoint
         raise Unplayable("no unused local port was left")
+
+    def listen(self, group: str, port: int) -> Endpoint:
+        """A socket that hears what is sent to a multicast group. Raises `Unplayable`."""
+        known = next((e for e in self._endpoints if e.address == (group, port)), None)
+        self.require(known is not None or is_group(group), f"{group} is no multicast group")
+        return known or self._open("group", port, group=group)
+
+    def _open(self, name: str, port: int, **kind: Any) -> Endpoint:
+        shared, local = self._setting, (self.local, port)
+        try:
+            endpoint = Endpoint(shared.recorder, shared.stop, self.scenario, self._unique(name), local, **kind)
+        except Unbindable as error:
+            raise Unplayable(str(error)) from error
+        self._endpoints.append(endpoint)
+        return endpoint
 
     def guard(self, name: str, port: int) -> Endpoint | None:
         """A socket that only listens for what goes astray; `None` where the port cannot be had."""
@@ -199,6 +213,12 @@ class Play:
         reading = Reading(endpoint or self.endpoint(), self._server, name, _texts(options.items()), **self._waiting)
         self._conversations.append(reading)
         return reading
+
+    def member(self, name: str, **options: object) -> Member:
+        """Ask for a file by multicast (RFC 2090), with further options."""
+        reading = self.read(name)
+        reading.options = _texts([("multicast", ""), *options.items()])
+        return Member(reading, self.listen)
 
     def write(self, name: str, endpoint: Endpoint | None = None, **options: object) -> Writing:
         """Write a file from a port of its own; the name is one of `new_name`."""

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
+from pxeconform.registry.tftp_codes import MULTICAST_PORT
+
 DHCP_PORT = 10067
 PXE_PORT = 14011
 TFTP_PORT = 10069
@@ -102,7 +104,8 @@ class TftpSettings:
     """Limits and timers (seconds) of TFTP.
 
     The timeout starts at `first_timeout` and doubles with every retransmission up to `longest_timeout`; a packet is
-    sent `tries` times in all. `max_flight` bounds the octets of one window.
+    sent `tries` times in all. `max_flight` bounds the octets of one window. Clients that ask for `multicast` (RFC 2090)
+    are served at `multicast_group`; "" leaves the option out.
     """
 
     first_timeout: float = 1.0
@@ -113,6 +116,8 @@ class TftpSettings:
     max_window_size: int = 64
     max_flight: int = 131072
     max_transfers: int = 256
+    multicast_group: str = ""
+    multicast_port: int = MULTICAST_PORT
 
     def __post_init__(self) -> None:
         if not 0 < self.first_timeout <= self.longest_timeout or self.tries < 1 or self.dally < 0:
@@ -121,6 +126,8 @@ class TftpSettings:
             raise ConfigError("tftp: max_block_size is 8 to 65464 (RFC 2348), max_window_size 1 to 65535 (RFC 7440)")
         if not 1 <= self.max_transfers <= 10000 or self.max_flight < 1:
             raise ConfigError("tftp: max_transfers is 1 to 10000, max_flight positive")
+        if self.multicast_group and not _address("tftp.multicast_group", self.multicast_group).is_multicast:
+            raise ConfigError(f"tftp.multicast_group: {self.multicast_group} is no group")
 
 
 _NOTHING: Mapping[Any, Any] = MappingProxyType({})

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pxeconform.server.config import DHCP_PORT, BootService, Pool, Prompt, ServerConfig
+from pxeconform.server.config import DHCP_PORT, BootService, Pool, Prompt, ServerConfig, TftpSettings
 
 if TYPE_CHECKING:
     from pxeconform.protocol.certificates import Signer
@@ -20,6 +20,8 @@ EMPTY_FILE = "empty"
 EVEN_FILE = "even.bin"
 LARGE_FILE = "large.bin"
 UPLOAD_PREFIX = "upload/"
+MULTICAST_GROUP = "239.255.69.1"
+"""For clients that ask for the option multicast; administratively scoped (RFC 2365)."""
 CERTIFICATES = "trust.{}.cer"
 
 INSTALL_TYPE = 32769
@@ -136,5 +138,6 @@ def demo_config(*, with_credentials: bool = True, **changes: Any) -> ServerConfi
         credentials=credentials,
         files=files,
         upload_prefix=UPLOAD_PREFIX,
+        tftp=TftpSettings(multicast_group=MULTICAST_GROUP),
     )
     return replace(config, **changes)

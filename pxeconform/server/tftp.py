@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 
-from pxeconform.protocol.tftp import Error, Malformed, Packet, Request, option_number, parse
+from pxeconform.protocol.tftp import Error, Malformed, Packet, Request, option_number, option_value, parse
 from pxeconform.registry.tftp_codes import ErrorCode, Opcode
 from pxeconform.server.config import ServerConfig
 from pxeconform.server.datagrams import TFTP_SOCKET, Incoming, Outgoing
 from pxeconform.server.files import FileRefused, FileStore, NetasciiReader, NetasciiWriter, Source, Upload
+from pxeconform.server.multicast import OPTION as MULTICAST
+from pxeconform.server.multicast import GroupTransfer
 from pxeconform.server.transfers import (
     ILLEGAL,
     UNKNOWN_TRANSFER,
@@ -35,6 +38,7 @@ class TftpServer:
 
     read_transfer: type[ReadTransfer] = ReadTransfer
     write_transfer: type[WriteTransfer] = WriteTransfer
+    group_transfer: type[GroupTransfer] = GroupTransfer
 
     def __init__(self, config: ServerConfig, store: FileStore, log: Callable[[str], None] = lambda text: None) -> None:
         self.config = config
@@ -109,6 +113,8 @@ class TftpServer:
         try:
             if len(self.transfers) >= self.config.tftp.max_transfers:
                 raise FileRefused(ErrorCode.NOT_DEFINED, "Too many transfers, try again later")
+            if self.wants_group(request):
+                return self.join_group(request, incoming, now)
             transfer = self.open_transfer(request, incoming, self.new_socket())
         except FileRefused as refused:
             self.log(f"tftp: {verb} {name!r} by {incoming.source[0]}: ERROR {int(refused.code)} {refused}")
@@ -119,6 +125,33 @@ class TftpServer:
         sent = transfer.start(now)
         self._forget_finished()
         return sent
+
+    def wants_group(self, request: Request) -> bool:
+        """The request may be served to a group (RFC 2090), and groups are configured."""
+        asked = option_value(request.options, MULTICAST) == ""
+        return bool(self.config.tftp.multicast_group) and asked and request.opcode == Opcode.RRQ
+
+    def join_group(self, request: Request, incoming: Incoming, now: float) -> list[Outgoing]:
+        """Begin to send a file to the group, or let one more client listen; raises `FileRefused`."""
+        stream, size = self.store.open(request.filename)
+        source: Source = NetasciiReader(stream) if request.mode == "netascii" else stream
+        others = tuple(
+            (name, value) for name, value in request.options if name.lower() not in (MULTICAST, "windowsize")
+        )
+        agreed = self._negotiate_or_close(replace(request, options=others), size, stream.close)
+        key = request.filename, request.mode, agreed.block_size
+        asked = next(name for name, _ in request.options if name.lower() == MULTICAST)
+        options = (*agreed.options, (asked, ""))
+        running = (t for t in self.transfers.values() if isinstance(t, GroupTransfer) and t.key == key)
+        transfer = next(running, None)
+        if transfer is None:
+            settings = self.config.tftp
+            group = settings.multicast_group, settings.multicast_port
+            transfer = self.group_transfer(key, source, group, self.new_socket(), agreed, settings, incoming.local)
+            self.transfers[transfer.socket] = transfer
+        else:
+            source.close()
+        return transfer.join(incoming.source, options, now)
 
     def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
         """The state machine for a request; raises `FileRefused`."""

@@ -371,7 +371,12 @@ RULES: tuple[AnyRule, ...] = (
         lacking=_WRITABLE,
     ),
     Rule(
-        _size("03", Level.MAY, "A write that announces too much is refused with ERROR 3."),
+        _size(
+            "03",
+            Level.MAY,
+            "A write that announces too much is refused with ERROR 3.",
+            "Those that upload large files.",
+        ),
         Kind.SELF_EVIDENT,
         Scope.SESSION,
         when=absurd_size_announced,

@@ -91,12 +91,15 @@ def negotiations(view: View) -> Sequence[Negotiation]:
 
 
 def _negotiations(view: View) -> list[Negotiation]:
-    found = []
-    for transfer in view.transfers:
-        oack = _oack_of(transfer)
-        if transfer.request.options or transfer.request.ragged or oack is not None:
-            found.append(Negotiation(transfer, oack or first_reply(transfer)))
-    return found
+    return [one for transfer in view.transfers if (one := negotiation_of(transfer)) is not None]
+
+
+def negotiation_of(transfer: Transfer) -> Negotiation | None:
+    """A request that has options, or an answer that has."""
+    oack = _oack_of(transfer)
+    if transfer.request.options or transfer.request.ragged or oack is not None:
+        return Negotiation(transfer, oack or first_reply(transfer))
+    return None
 
 
 def _oack_of(transfer: Transfer) -> Event | None:
