@@ -226,6 +226,8 @@ def _loss(case: TransferCase) -> Symptom | None:
 def _cut(case: TransferCase) -> Symptom | None:
     if case.outcome is not Outcome.INCOMPLETE_CAPTURE:
         return None
+    if case.transfer.headless:
+        return Symptom("the capture begins in the middle of a transfer: which file it is cannot be told", _ends(case))
     return Symptom(f"the capture ends within the transfer of {case.transfer.file}", _ends(case))
 
 
@@ -339,7 +341,7 @@ TRANSFER_RULES: tuple[Rule[TransferCase], ...] = (
         "capture-incomplete",
         "info",
         _cut,
-        "Capture again until the client has stopped for a minute.",
+        "Capture again: from before the client starts until it has stopped for a minute.",
         f"tftp && {_PORT}",
     ),
 )

@@ -263,8 +263,8 @@ def _share_out(sessions: Sessions, found: Iterable[Exchange], unasked: Iterable[
     """By address, in one pass: a capture may show thousands of servers. A broadcast is nobody's who does not answer."""
     shares: defaultdict[str, _Share] = defaultdict(_Share)
     for transfer in sessions.transfers:
-        if transfer.routine is None:
-            # Rules look at packets one by one: of a transfer that was only counted there is too little to judge.
+        if transfer.routine is None and not transfer.headless:
+            # Rules look at packets one by one, and at the request that they answer.
             shares[transfer.server].transfers.append(transfer)
     for exchange in found:
         servers = dict.fromkeys(reply.source[0] for reply in exchange.replies)

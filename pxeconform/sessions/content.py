@@ -28,6 +28,8 @@ class Content:
     keep: int = HEAD
     octets: int = 0
     blocks: int = 0
+    begins: int = 0
+    """Blocks before the first one that the capture has, where it begins in the middle."""
     retransmitted: int = 0
     cut: bool = False
     last_block: int | None = None

@@ -21,6 +21,7 @@ from pxeconform.registry.tftp_codes import ErrorCode, Opcode
 from pxeconform.sessions.content import HEAD, Content
 from pxeconform.sessions.groups import Groups, Heard, take
 from pxeconform.sessions.marks import scenario_of
+from pxeconform.sessions.middle import Middles
 
 Endpoint = tuple[str, int]
 
@@ -127,6 +128,8 @@ class Transfer:
     """The multicast group that DATA goes to."""
     heard: Heard | None = None
     """What came by the group."""
+    headless: bool = False
+    """The capture begins in the middle of it: neither its file nor its options are known."""
     flow: int = -1
     """Its number with the one who follows it, -1 as long as nobody does."""
     routine: Routine | None = None
@@ -188,6 +191,8 @@ class Transfer:
     @property
     def block_size(self) -> int:
         """Octets in every block but the last: 512 unless the server acknowledged another (RFC 2348)."""
+        if self.headless:
+            return self.content.block_size
         return tftp.option_number(self.acknowledged, "blksize") or tftp.DEFAULT_BLOCK_SIZE
 
     @property
@@ -222,6 +227,8 @@ class Transfer:
 
         Repetitions do not lengthen the wait: what counts is the time since the last thing that was new.
         """
+        if self.headless and self.error is None:
+            return Outcome.INCOMPLETE_CAPTURE
         if self.delivered:
             return Outcome.COMPLETE
         if self.error is not None:
@@ -285,6 +292,7 @@ class TransferTracker:
         self._by_server_tid: dict[Endpoint, Transfer] = {}
         self._groups = Groups()
         self._follower = follower
+        self._middles = Middles()
 
     def feed(self, datagram: Datagram) -> bool:
         """Take one datagram; tell whether it is TFTP."""
@@ -325,12 +333,40 @@ class TransferTracker:
 
     def _stray(self, datagram: Datagram) -> bool:
         """A reply that went to a port that asked for nothing is a wrong reply, not another protocol's packet."""
-        stray = (datagram.source, datagram.destination) in self._hosts and isinstance(
-            tftp.parse(datagram.payload, datagram.length), Data | Ack | Oack | Error
-        )
-        if stray:
+        packet = tftp.parse(datagram.payload, datagram.length)
+        if (datagram.source, datagram.destination) in self._hosts and isinstance(packet, Data | Ack | Oack | Error):
             self._keep_orphan(datagram)
-        return stray
+            return True
+        if isinstance(packet, Data | Ack) and (datagram.destination, datagram.source) not in self._hosts:
+            return self._middle(datagram, packet)
+        return False
+
+    def _middle(self, datagram: Datagram, packet: Data | Ack) -> bool:
+        """Hosts of which the capture has no request: it may begin in the middle of their transfer."""
+        data = self._middles.take(datagram, packet)
+        if data is None:
+            return False
+        first, block = data
+        transfer = Transfer(
+            Request(Opcode.RRQ, b"", ""),
+            first.receiver,
+            first.source,
+            Port.TFTP,
+            server_port=first.source_port,
+            client_mac=first.destination_mac,
+            headless=True,
+        )
+        before = block.block - 1
+        transfer.content = Content(block_size=block.length, keep=0, cut=True, begins=before)
+        transfer.content.blocks = transfer.content.highest = transfer.last_acked = before
+        self.transfers.append(transfer)
+        self._by_client[first.receiver] = self._by_server_tid[first.sender] = transfer
+        if self._follower is not None:
+            for end in (first.sender, first.receiver):
+                self._follower.watch(*end)
+        self._follow(transfer, first, block)
+        self._follow(transfer, datagram, packet)
+        return True
 
     def _keep_orphan(self, datagram: Datagram) -> None:
         if len(self.orphans) < _MOST_ORPHANS:
@@ -414,6 +450,10 @@ class TransferTracker:
             self._end(transfer, event)
 
     def _from_server(self, transfer: Transfer, datagram: Datagram, packet: Packet) -> None:
+        if transfer.server_port == datagram.source_port and transfer.server != datagram.source:
+            # Another host, though from a port of the same number.
+            self._append(transfer, datagram, packet, Sender.STRANGER)
+            return
         event = self._append(transfer, datagram, packet, Sender.SERVER)
         if transfer.server_port is None:
             transfer.server_port = datagram.source_port

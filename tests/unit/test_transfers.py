@@ -311,13 +311,6 @@ def test_a_capture_that_ends_in_the_middle_says_so() -> None:
     assert transfer.outcome() is Outcome.STALLED
 
 
-def test_a_capture_that_begins_in_the_middle_has_no_transfer() -> None:
-    wire = Wire()
-    wire.data(7, BLOCK)
-    wire.ack(7)
-    assert not followed(wire).transfers
-
-
 # -- ends -------------------------------------------------------------------------------------------------------------
 
 
@@ -413,3 +406,45 @@ def test_what_makes_no_sense_is_kept_as_an_event() -> None:
     transfer = only(wire)
     assert len(transfer.events) == 3
     assert not transfer.delivered
+
+
+def test_another_host_with_the_servers_port_is_a_stranger() -> None:
+    wire = Wire()
+    wire.rrq()
+    wire.data(1, BLOCK)
+    wire.send(("192.0.2.99", TID[1]), CLIENT, Data(2, BLOCK).build())
+    transfer = only(wire)
+    assert [event.sender for event in transfer.events][-1] is Sender.STRANGER
+    assert (transfer.data_packets, transfer.content.blocks) == (1, 1)
+
+
+class TestWithoutItsBeginning:
+    """DATA and its ACK between two ports: the capture began after the request."""
+
+    def test_is_a_transfer_of_an_unknown_file(self) -> None:
+        wire = Wire()
+        for block in (70, 71):
+            wire.data(block, BLOCK)
+            wire.ack(block)
+        transfer = only(wire)
+        assert (transfer.client, transfer.server, transfer.server_port) == (CLIENT, SERVER, TID[1])
+        assert (transfer.data_packets, transfer.block_size, transfer.content.octets) == (2, 512, 1024)
+        assert transfer.content.blocks - transfer.content.begins == 2
+        assert (transfer.headless, transfer.outcome(), transfer.content.sha256) == (
+            True, Outcome.INCOMPLETE_CAPTURE, None,
+        )  # fmt: skip
+
+    def test_needs_an_acknowledgment_of_that_block(self) -> None:
+        wire = Wire()
+        wire.data(70, BLOCK)
+        wire.ack(69)
+        wire.data(0, BLOCK)
+        wire.ack(0)
+        assert followed(wire).transfers == []
+
+    def test_is_not_made_of_what_another_transfer_left(self) -> None:
+        wire = Wire()
+        wire.read(BLOCK)
+        wire.data(5, BLOCK, OTHER_TID, STRANGER)
+        wire.ack(5, STRANGER, OTHER_TID)
+        assert len(followed(wire).transfers) == 1
