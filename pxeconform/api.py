@@ -11,13 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pxeconform.registry.ports import Port
+from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.ledger import Claims, KnownFile, ScenarioRecord, Target
 from pxeconform.runner.endpoint import local_address
-from pxeconform.runner.engine import Plan, Run, TargetError
+from pxeconform.runner.engine import JOBS, Plan, Run, TargetError
 from pxeconform.runner.folder import EVIDENCE, Results, judge_folder
 from pxeconform.runner.ics import IcsError, check_sha256, load_ics
 from pxeconform.runner.scenario import load
 from pxeconform.runner.selection import Selection, choose
+from pxeconform.runner.waivers import load_waivers
 
 
 class OutputError(Exception):
@@ -47,17 +49,20 @@ def run(
     pxe_port: int = 4011,
     dhcp_port: int = 67,
     patience: float = 60.0,
-    jobs: int = 8,
+    jobs: int = JOBS,
     seed: int | None = None,
     confirm: int = 1,
     try_writing: bool = False,
+    waive: Path | str | None = None,
+    disruptive: bool = False,
     out: Path | str | None = None,
     progress: Callable[[ScenarioRecord], None] = lambda record: None,
 ) -> Results:
     """Play the selected scenarios against a server and judge what came of it.
 
-    `target` is an IPv4 address or a name. `files` are `NAME` or `NAME:SHA256`. `patience` is in seconds. `out` is the
-    run's folder, by default one below `reports/`. Raises `TargetError`, `IcsError`, `SelectionError`, `SuiteError`,
+    `target` is an IPv4 address or a name. `files` are `NAME` or `NAME:SHA256`. `patience` is in seconds.
+    `waive` is a file of waivers; `disruptive` allows floods and what is meant to kill. `out` is the run's folder, by
+    default one below `reports/`. Raises `TargetError`, `IcsError`, `SelectionError`, `SuiteError`, `WaiverError`,
     `OutputError`, each with one sentence. A selection that is empty gives results without verdicts.
     """
     prepared = prepare(
@@ -73,6 +78,8 @@ def run(
         seed=seed,
         confirm=confirm,
         try_writing=try_writing,
+        waive=waive,
+        disruptive=disruptive,
         out=out,
     )
     return Run(prepared.plan, prepared.folder, progress).play()
@@ -93,10 +100,12 @@ def prepare(
     pxe_port: int = 4011,
     dhcp_port: int = 67,
     patience: float = 60.0,
-    jobs: int = 8,
+    jobs: int = JOBS,
     seed: int | None = None,
     confirm: int = 1,
     try_writing: bool = False,
+    waive: Path | str | None = None,
+    disruptive: bool = False,
     out: Path | str | None = None,
     make_folder: bool = True,
 ) -> Prepared:
@@ -106,7 +115,7 @@ def prepare(
     claims = replace(claims, files=(*claims.files, *map(_file, files)))
     plan = Plan(
         target=Target(address, name or target, tftp_port, pxe_port, dhcp_port),
-        scenarios=selection.scenarios,
+        scenarios=tuple(s for s in selection.scenarios if disruptive or not s.disruptive),
         requirements=selection.requirements,
         claims=claims,
         patience=patience,
@@ -114,6 +123,7 @@ def prepare(
         seed=random.SystemRandom().getrandbits(31) if seed is None else seed,
         confirm=confirm,
         try_writing=try_writing,
+        waivers=load_waivers(Path(waive), frozenset(r.requirement.id for r in RULES)) if waive is not None else (),
     )
     folder = Path(out) if out is not None else default_folder(address)
     if make_folder:

@@ -73,6 +73,7 @@ _USAGE_ERRORS = frozenset(
         "SelectionError",
         "SuiteError",
         "TargetError",
+        "WaiverError",
     }
 )
 _LACKS = frozenset({"PreconditionError", "TsharkError"})

@@ -75,6 +75,12 @@ TryWriting = Annotated[
     bool,
     typer.Option("--try-writing", help="Try whether a write is refused where the ICS names no writable area."),
 ]
+Waive = Annotated[
+    Path | None, typer.Option("--waive", metavar="FILE.toml", help="Violations that are known, each until a day.")
+]
+Disruptive = Annotated[
+    bool, typer.Option("--disruptive", help="Allow floods, exhaustion, and series that are meant to kill the server.")
+]
 
 # What is analyzed
 Captures = Annotated[list[str], typer.Argument(metavar="CAPTURE...", help="Captures; - reads one from standard input.")]

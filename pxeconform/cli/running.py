@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from pxeconform.api import Prepared
     from pxeconform.requirements.ledger import ScenarioRecord
+    from pxeconform.runner.engine import Plan
     from pxeconform.runner.folder import Results
     from pxeconform.runner.selection import Selection
 
@@ -34,10 +36,12 @@ class Wishes:
     pxe_port: int = 4011
     dhcp_port: int = 67
     patience: float = 60.0
-    jobs: int = 8
+    jobs: int = 32
     seed: int | None = None
     confirm: int = 1
     try_writing: bool = False
+    waive: Path | None = None
+    disruptive: bool = False
     suites_folder: Path | None = None
     out: Path | None = None
     json_to: str | None = None
@@ -108,6 +112,8 @@ def _prepare(wishes: Wishes, selection: Selection) -> Prepared:
         seed=wishes.seed,
         confirm=wishes.confirm,
         try_writing=wishes.try_writing,
+        waive=wishes.waive,
+        disruptive=wishes.disruptive,
         out=wishes.out,
         make_folder=not wishes.dry_run,
     )
@@ -120,22 +126,32 @@ def _announce(prepared: Prepared, console: Console, dry: bool) -> None:
         f"Target {target.address}: TFTP port {target.tftp_port}, boot server port {target.pxe_port}. Seed {plan.seed}.",
         highlight=False,
     )
-    area = plan.claims.writable
-    if area is not None:
-        written = f"files named {area}pxeconform-... are written to the target (TFTP cannot delete them)"
-    elif plan.try_writing:
-        written = "one write is tried, which leaves an empty file named pxeconform-... where it is let in"
-    else:
-        written = "nothing is written to the target"
-    console.print(
-        f"{len(plan.scenarios)} scenarios for {len(plan.requirements)} requirements will read files, ask the boot "
-        f"server, and send single malformed datagrams. No lease is taken, {written}, no flood is sent, and nothing is "
-        "sent to anybody else.",
-        highlight=False,
-        markup=False,
-    )
+    console.print(" ".join(_may_do(plan)), highlight=False, markup=False)
     if not dry:
         console.print(f"Evidence goes to {prepared.folder}.", highlight=False)
+
+
+def _may_do(plan: Plan) -> Iterator[str]:
+    """What the run may do to the target, a sentence each."""
+    yield (
+        f"{len(plan.scenarios)} scenarios for {len(plan.requirements)} requirements will read files and ask the boot "
+        f"server, up to {plan.jobs} at the same time. No lease is taken, and nothing is sent to anybody else."
+    )
+    if plan.claims.writable is None and plan.try_writing:
+        yield "One write is tried, which leaves an empty file named pxeconform-... where it is let in."
+    elif plan.claims.writable is None:
+        yield "Nothing is written to the target."
+    else:
+        emptied = "emptied" if plan.claims.overwrite else "left there: TFTP cannot delete"
+        yield f"Files named {plan.claims.writable}pxeconform-... are written, and in the end {emptied}."
+    negative = sum(s.negative for s in plan.scenarios)
+    disruptive = sum(s.disruptive for s in plan.scenarios)
+    if negative:
+        yield f"{negative} scenarios send single malformed datagrams, last and alone: a weak server may die of them."
+    if disruptive:
+        yield f"{disruptive} scenarios flood the target or mean to kill it (--disruptive)."
+    else:
+        yield "No flood is sent."
 
 
 def _list(selection: Selection, console: Console) -> None:

@@ -6,7 +6,7 @@ error > fail > inconclusive > pass. Whoever calls it brings the trace, from a ru
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from pxeconform.requirements.ledger import ScenarioRecord
@@ -16,17 +16,31 @@ from pxeconform.requirements.view import Trace, View
 _MOST_WORDS = 3
 
 
-def judge(trace: Trace, rules: Iterable[AnyRule], confirmations: Sequence[Trace] = ()) -> tuple[Verdict, ...]:
+Repetition = Mapping[str, Trace]
+"""What was played again once: evidence files, by their names in the run's folder, and their traces."""
+
+
+def judge(trace: Trace, rules: Iterable[AnyRule], repetitions: Sequence[Repetition] = ()) -> tuple[Verdict, ...]:
     """One verdict for every selected rule, in the order of the rules.
 
-    `confirmations` are traces of the failing scenarios played again alone: a violation that does not come back in each
-    of them that exercised the requirement is `flaky`.
+    In `repetitions` suspect scenarios were played again alone, each for the requirements that its ledger selects. A
+    violation that does not come back in each of them that
+    exercised the requirement is `flaky`; what was unclear is what the first repetition that is clear says.
     """
     verdicts = _judge_once(trace, rules)
-    if not confirmations:
+    if not repetitions:
         return verdicts
-    again = [{v.requirement: v for v in _judge_once(confirmation, rules)} for confirmation in confirmations]
-    return tuple(_confirmed(verdict, [one[verdict.requirement] for one in again]) for verdict in verdicts)
+    again = [
+        [
+            {v.requirement: replace(v, capture=capture) for v in _judge_once(one, rules)}
+            for capture, one in repetition.items()
+        ]
+        for repetition in repetitions
+    ]
+    return tuple(
+        _confirmed(verdict, [[t[verdict.requirement] for t in traces if verdict.requirement in t] for traces in again])
+        for verdict in verdicts
+    )
 
 
 def judge_view(view: View, rules: Iterable[AnyRule]) -> tuple[Verdict, ...]:
@@ -123,17 +137,26 @@ def _observed(facts: list[Fact]) -> str:
     return "; ".join(parts) + (f"; and {more} more" if more > 0 else "")
 
 
-def _confirmed(verdict: Verdict, again: list[Verdict]) -> Verdict:
+def _confirmed(verdict: Verdict, again: Sequence[Sequence[Verdict]]) -> Verdict:
+    """Fold what each repetition says into the verdict."""
+    clear = list(filter(None, map(_clear, again)))
+    if verdict.verdict == Result.INCONCLUSIVE.value and clear:
+        return replace(clear[0], reason=f"{clear[0].reason}; played alone, as it was unclear beside other scenarios")
     if verdict.verdict != Result.FAIL.value:
         return verdict
-    repeated = [one for one in again if one.verdict in (Result.FAIL.value, Result.PASS.value)]
-    failures = sum(one.verdict == Result.FAIL.value for one in repeated)
-    if not repeated:
+    failures = sum(one.verdict == Result.FAIL.value for one in clear)
+    if not clear:
         return replace(verdict, reason=f"{verdict.reason}; could not be repeated")
-    if failures == len(repeated):
+    if failures == len(clear):
         return replace(verdict, reason=f"{verdict.reason}; repeated {failures} of {failures} times")
     return replace(
         verdict,
         verdict=Result.FLAKY.value,
-        reason=f"{verdict.reason}; repeated {failures} of {len(repeated)} times when played alone",
+        reason=f"{verdict.reason}; repeated {failures} of {len(clear)} times when played alone",
     )
+
+
+def _clear(repetition: Sequence[Verdict]) -> Verdict | None:
+    """What a repetition says: it fails if one of its traces does."""
+    by_result = {verdict.verdict: verdict for verdict in reversed(repetition)}
+    return by_result.get(Result.FAIL.value) or by_result.get(Result.PASS.value)

@@ -72,6 +72,16 @@ class Claims:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiver:
+    """A violation that somebody answers for, until a day (ISO 8601)."""
+
+    requirement: str
+    reason: str
+    link: str
+    expires: str
+
+
+@dataclass(frozen=True, slots=True)
 class SocketRecord:
     """One socket of the tester: when it listened (ns), what went through it, what the kernel dropped."""
 
@@ -118,6 +128,9 @@ class Ledger:
     interrupted: bool = False
     patience: float = 60.0
     """Seconds after which silence is silence, where the server's own timers say nothing."""
+    one_at_a_time: bool = False
+    """The target serves no second transfer before the first one has ended, so scenarios were played in turns."""
+    waivers: tuple[Waiver, ...] = ()
     target_died_at: int | None = None
     """Frame of the last datagram before the target stopped answering at all."""
 

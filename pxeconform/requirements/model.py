@@ -156,6 +156,8 @@ class Verdict:
     scenarios: tuple[str, ...]
     frames: tuple[int, ...]
     section: str
+    capture: str = "evidence.pcapng"
+    """The file, in the run's folder, whose frames these are."""
 
     def to_dict(self) -> dict[str, object]:
         """In the contract's form."""
@@ -171,7 +173,7 @@ class Verdict:
             "expected": list(self.expected),
             "observed": self.observed,
             "scenarios": list(self.scenarios),
-            "evidence": {"capture": "evidence.pcapng", "frames": list(self.frames)},
+            "evidence": {"capture": self.capture, "frames": list(self.frames)},
             "lenses": {},
         }
 

@@ -116,6 +116,8 @@ class View:
                 return "the tester itself stalled in the window"
         records = [s for s in self.ledger.sockets if (s.address, s.port) == endpoint and s.opened <= since]
         if records:
+            if self._death is not None and self._death[0] < until and records[0].scenario != self._death[1]:
+                return "the target had died"
             if max(s.closed for s in records) < until:
                 return "the socket was closed before the window ended"
             if any(s.dropped for s in records):
@@ -129,6 +131,13 @@ class View:
         if self.coverage.last_time is None or self.coverage.last_time < until:
             return "the capture ends before the window does"
         return "nothing proves that what was captured also arrived"
+
+    @cached_property
+    def _death(self) -> tuple[int, str] | None:
+        """When the target died (ns), and in which scenario: in the others its silence is nobody's fault."""
+        frame = self.ledger.target_died_at
+        last = next((d for d in self.trace.datagrams if d.frame == frame), None)
+        return None if last is None else (last.time, self.scenario_of(last.frame))
 
     def listened(self, endpoint: Endpoint, since: int, until: int) -> bool:
         """Whether a socket of the tester was open there all the time, whatever it may have missed."""

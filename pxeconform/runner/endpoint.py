@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import ipaddress
+import os
 import select
 import socket
 import struct
@@ -154,7 +156,9 @@ class Endpoint:
                 return
             stamp, destination = self._ancillary(ancillary)
             kept = redacted(payload) if self._secret else payload
-            self._recorder.datagram(self.scenario, self.name, source, (destination, self.address[1]), kept, stamp)
+            self._recorder.last_received = self._recorder.datagram(
+                self.scenario, self.name, source, (destination, self.address[1]), kept, stamp
+            )
             self._received += 1
             self._waiting.append(Arrival(source, stamp, payload))
 
@@ -206,7 +210,14 @@ def redacted(payload: bytes) -> bytes:
 
 
 def local_address(target: Address) -> str:
-    """The address from which this machine would speak to a target; raises `OSError` when there is no route."""
+    """The address from which this machine would speak to a target; raises `OSError` when there is no route.
+
+    A target on loopback is spoken to from a loopback address that is this process's own: where tester and target share
+    one address, a port that one has left may become the other's, and the trace could not be told apart.
+    """
+    if ipaddress.ip_address(target[0]).is_loopback:
+        process = os.getpid()
+        return f"127.{64 + (process >> 16) % 64}.{process >> 8 & 0xFF}.{process & 0xFF}"
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
         probe.connect(target)
         return str(probe.getsockname()[0])

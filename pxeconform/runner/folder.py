@@ -14,13 +14,13 @@ from pxeconform.capture.datagrams import CaptureError
 from pxeconform.capture.read import read
 from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.judge import judge, tally
-from pxeconform.requirements.ledger import Coverage, Ledger, LedgerError
+from pxeconform.requirements.ledger import Coverage, Ledger, LedgerError, Waiver
 from pxeconform.requirements.model import AnyRule, Result, Verdict
 from pxeconform.requirements.view import Trace, View
 
 EVIDENCE, LEDGER, COVERAGE, RESULTS = "evidence.pcapng", "ledger.json", "coverage.json", "results.json"
 SCHEMA = "pxeconform.results/1"
-_CONFIRMATIONS = "confirm-*"
+_REPETITION = "confirm-"
 
 
 class FolderError(Exception):
@@ -47,7 +47,9 @@ class Results:
             "started": iso_time(ledger.started),
             "finished": iso_time(ledger.finished),
             "interrupted": ledger.interrupted,
+            "one_at_a_time": ledger.one_at_a_time,
             "verdicts": [verdict.to_dict() for verdict in self.verdicts],
+            "waivers": [{**asdict(waiver), "state": self._state(waiver)} for waiver in ledger.waivers],
             "scenarios": [
                 {
                     "id": record.id,
@@ -62,14 +64,23 @@ class Results:
             "summary": tally(self.verdicts),
         }
 
+    def _state(self, waiver: Waiver) -> str:
+        """`applied` to a violation; `unneeded`, for there is none; `expired` before the run, so it counts no more."""
+        if waiver.expires < iso_time(self.ledger.started)[:10]:
+            return "expired"
+        failed = {v.requirement for v in self.verdicts if v.verdict == Result.FAIL.value}
+        return "applied" if waiver.requirement in failed else "unneeded"
+
     @property
     def exit_code(self) -> int:
-        """0 no binding requirement violated, 1 one is, 3 inconclusive, 4 a scenario broke, 5 nothing selected."""
+        """0 no binding requirement violated but those waived, 1 one is, 3 inconclusive, 4 a scenario broke, 5 none."""
         if not self.verdicts:
             return 5
         if any(v.verdict == Result.ERROR.value for v in self.verdicts):
             return 4
-        if any(v.verdict == Result.FAIL.value and v.level in ("MUST", "MUST NOT") for v in self.verdicts):
+        waived = {w.requirement for w in self.ledger.waivers if self._state(w) == "applied"}
+        failed = [v for v in self.verdicts if v.verdict == Result.FAIL.value and v.requirement not in waived]
+        if any(v.level in ("MUST", "MUST NOT") for v in failed):
             return 1
         judged = any(v.verdict in ("pass", "fail", "flaky") for v in self.verdicts)
         return 0 if judged and not self.ledger.interrupted else 3
@@ -94,8 +105,26 @@ def load_trace(folder: Path) -> Trace:
 def judge_folder(folder: Path, rules: Sequence[AnyRule] = RULES) -> Results:
     """Derive the verdicts of a run from its folder alone. Raises `FolderError`."""
     trace = load_trace(folder)
-    confirmations = [load_trace(path) for path in sorted(folder.glob(_CONFIRMATIONS)) if path.is_dir()]
-    return Results(trace.ledger, judge(trace, rules, confirmations), tuple(View(trace).orphans))
+    verdicts = judge(trace, rules, _repetitions(folder))
+    return Results(trace.ledger, verdicts, tuple(View(trace).orphans))
+
+
+def new_repetition(folder: Path, number: int) -> Path:
+    """A new folder for scenarios that are played again: `confirm-1`, then `confirm-1-2`, ... belong together."""
+    names = (f"{_REPETITION}{number}", *(f"{_REPETITION}{number}-{part}" for part in range(2, 1000)))
+    path = next(folder / name for name in names if not (folder / name).exists())
+    path.mkdir()
+    return path
+
+
+def _repetitions(folder: Path) -> list[dict[str, Trace]]:
+    """The traces of each repetition, by the name of the evidence, in the order of their numbers."""
+    found: dict[int, dict[str, Trace]] = {}
+    for path in sorted(folder.glob(f"{_REPETITION}*")):
+        number = path.name.removeprefix(_REPETITION).partition("-")[0]
+        if path.is_dir() and number.isdecimal() and number.isascii():
+            found.setdefault(int(number), {})[f"{path.name}/{EVIDENCE}"] = load_trace(path)
+    return [found[number] for number in sorted(found)]
 
 
 def write_results(folder: Path, results: Results) -> None:

@@ -42,6 +42,8 @@ class Facts:
     advertised_types: list[int] = field(default_factory=list)
     answered_types: list[int] = field(default_factory=list)
     roles: set[str] = field(default_factory=set)
+    one_at_a_time: bool = False
+    """The target answers no second request before the first one's transfer has ended."""
     slowest: float = 0.0
     """The longest time (s) that the target took for an answer so far."""
     used_ports: set[int] = field(default_factory=set)
@@ -86,13 +88,16 @@ class Setting:
 class Play:
     """One scenario's hands. What it opens is closed, and what it did is noted, when it ends."""
 
-    def __init__(self, setting: Setting, scenario: str, seed: int) -> None:
+    def __init__(self, setting: Setting, scenario: str, seed: int, *, careful: bool = False) -> None:
         self.scenario = scenario
         self.target = setting.target
         self.local = setting.local
         self.facts = setting.facts
         self.random = random.Random(f"{seed}/{scenario}")
         self.reason = ""
+        self.silent_since: int | None = None
+        """The last frame before the target was found to answer nothing any more."""
+        self._careful = careful
         self.withheld: list[str] = []
         self._setting = setting
         self._endpoints: list[Endpoint] = []
@@ -237,6 +242,9 @@ class Play:
         reading.options = _texts(options)
         if reading.request(tail=tail).answer() is None:
             self.because(f"the target did not answer a request for {name}")
+            # Where a question may kill, the next one waits until it is known that this one did not.
+            if self._careful and not self.is_alive():
+                raise Unplayable("the target does not answer any more")
         reading.end()
         return reading
 
@@ -310,11 +318,13 @@ class Play:
 
     def is_alive(self) -> bool:
         """Ask for a file from a new port: does the target still answer?"""
+        before = self._setting.recorder.frames
         known = self.facts.files
         reading = self.read(known[0].name if known else self.missing_name(), self.endpoint("liveness"))
         try:
             reading.request().reply()
         except Unplayable:
+            self.silent_since = before if self.silent_since is None else self.silent_since
             return False
         reading.end()
         return True

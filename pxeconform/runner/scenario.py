@@ -40,6 +40,8 @@ class Scenario:
     turn: str | None = None
     disruptive: bool = False
     negative: bool = False
+    waiting: bool = False
+    """It spends many seconds listening, so it begins before those that do not."""
 
     @property
     def may_kill(self) -> bool:
@@ -53,22 +55,28 @@ class _Declared:
     turn: str | None
     disruptive: bool
     negative: bool
+    waiting: bool
 
 
 _ATTRIBUTE = "__pxeconform_scenario__"
 
 
 def scenario(
-    *exercises: str, turn: str | None = None, disruptive: bool = False, negative: bool = False
+    *exercises: str,
+    turn: str | None = None,
+    disruptive: bool = False,
+    negative: bool = False,
+    waiting: bool = False,
 ) -> Callable[[Body], Body]:
     """Declare a function to be a scenario for these requirements.
 
     Its docstring's first line is its title. `turn` names something that only one scenario at a time may use. A
-    `negative` one sends single malformed datagrams, a `disruptive` one floods or means to kill (`--disruptive`).
+    `negative` one sends single malformed datagrams, a `disruptive` one floods or means to kill (`--disruptive`); a
+    `waiting` one listens for long, and begins early.
     """
 
     def declare(body: Body) -> Body:
-        setattr(body, _ATTRIBUTE, _Declared(exercises, turn, disruptive, negative))
+        setattr(body, _ATTRIBUTE, _Declared(exercises, turn, disruptive, negative, waiting))
         return body
 
     return declare
@@ -114,6 +122,7 @@ def scenarios_in(path: Path, suite: str) -> list[Scenario]:
                     declared.turn,
                     declared.disruptive,
                     declared.negative,
+                    declared.waiting,
                 )
             )
     return found

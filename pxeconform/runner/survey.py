@@ -5,7 +5,10 @@ It is a scenario like others: what it sends and gets is evidence too.
 
 from __future__ import annotations
 
+import time
+
 from pxeconform.protocol.dhcp import Message
+from pxeconform.protocol.tftp import Data
 from pxeconform.protocol.vendor_options import BootItem
 from pxeconform.runner.play import Facts, Play
 from pxeconform.runner.scenario import Unplayable
@@ -15,10 +18,35 @@ _COMMON_TYPES = (0, 1, 0x8000)
 """Types that are tried where the target lists none: bootstrap, Windows, and where dnsmasq begins to count."""
 
 
+COMMON_FILES = (
+    *("pxelinux.0", "lpxelinux.0", "undionly.kpxe", "ipxe.pxe", "bootx64.efi", "ipxe.efi", "snponly.efi"),
+    *("grubx64.efi", "shimx64.efi", "syslinux.efi", "grubnetx64.efi", "pxelinux.cfg/default", "boot/grub/grub.cfg"),
+)
+"""What boot servers often serve: asked for only where no file is known, so that more than nothing can be tested."""
+
+
 def survey(play: Play) -> None:
-    """Ask for a file that does not exist, then for what port 4011 offers."""
+    """Ask for a file that does not exist, for what port 4011 offers, and whether two can be served at once."""
     _tftp(play)
     _port_4011(play)
+    if "tftp" in play.facts.roles:
+        if not play.facts.files:
+            _common_files(play)
+        _two_at_once(play)
+
+
+def look(play: Play) -> None:
+    """Does the target still answer what it answered in the survey?
+
+    A server that serves one transfer at a time is asked for as long as the run is patient: it may be at one whose
+    client has gone.
+    """
+    deadline = time.monotonic() + (play.patience if play.facts.one_at_a_time else 2 * play.answer_wait)
+    while not (play.is_alive() if "tftp" in play.facts.roles else play.client().ask() is not None):
+        if time.monotonic() > deadline:
+            play.because("the target does not answer any more")
+            return
+    play.silent_since = None
 
 
 def _tftp(play: Play) -> None:
@@ -29,6 +57,37 @@ def _tftp(play: Play) -> None:
         play.because(str(silence))
     else:
         play.facts.roles.add("tftp")
+        reading.end()
+
+
+def _common_files(play: Play) -> None:
+    """The first two of them that the target has."""
+    for name in COMMON_FILES:
+        reading = play.read(name)
+        answer = reading.request().answer()
+        if answer is None:
+            return
+        reading.end()
+        if isinstance(answer, Data):
+            play.facts.offered_files.append(name)
+            if len(play.facts.offered_files) == 2:
+                return
+
+
+def _two_at_once(play: Play) -> None:
+    """Does a second request get an answer while the first one's transfer is still open?"""
+    if not play.facts.files:
+        return
+    name = play.facts.files[0].name
+    first, second = play.read(name), play.read(name)
+    if not isinstance(first.request().answer(), Data):
+        return
+    held_up = second.request().answer() is None
+    first.end()
+    # Only an answer that comes once the first transfer is over tells that it was this transfer that it waited for.
+    if held_up and (second.answer() or second.request().answer()) is not None:
+        play.facts.one_at_a_time = True
+    second.end()
 
 
 def _port_4011(play: Play) -> None:

@@ -50,7 +50,7 @@ def test_the_first_lines_say_what_the_run_does(
 ) -> None:
     done = pxeconform("run", *at_server, "--dry-run", "--out", tmp_path / "r")
     assert done.returncode == 0
-    assert "nothing is written to the target" in " ".join(done.stdout.split())
+    assert "Nothing is written to the target" in " ".join(done.stdout.split())
     assert "tftp/foreign-acknowledgment" in done.stdout
     assert not (tmp_path / "r").exists()
 

@@ -157,5 +157,5 @@ def play(
     folder.mkdir(parents=True, exist_ok=True)
     chosen = select(load(), requirements) if scenarios is None else scenarios
     plan = Plan(target, chosen, judged, claims, patience, jobs, confirm=confirm, try_writing=True, rules=rules)
-    with patch("pxeconform.runner.engine.local_address", return_value=HERE):
+    with patch("pxeconform.runner.session.local_address", return_value=HERE):
         return Run(plan, folder).play()

@@ -122,14 +122,28 @@ class Service:
     What it prints goes to `log`. A server that forks keeps its children in its process group, which ends as a whole.
     """
 
-    def __init__(self, namespace: Namespace, argv: Sequence[str | Path], *, ports: Sequence[int], log: Path) -> None:
+    def __init__(
+        self,
+        namespace: Namespace,
+        argv: Sequence[str | Path],
+        *,
+        ports: Sequence[int],
+        log: Path,
+        folder: Path | None = None,
+    ) -> None:
         self._namespace, self._argv, self._ports, self._log = namespace, argv, frozenset(ports), log
+        self._folder = folder
 
     def __enter__(self) -> Self:
         argv = self._namespace.command(*_TELLING, _tool(str(self._argv[0])), *self._argv[1:])
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True
+                argv,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             self._pid = _told(self._process)

@@ -1,71 +1,116 @@
-"""Real TFTP servers, and a reviewed expectation for each."""
+"""Real TFTP servers, each certified as a whole, and the reviewed expectation for each."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
+import random
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pxeconform.requirements.catalogue import find
 from tests.servers import lab
-from tests.servers.netns import Network
+from tests.servers.certifying import EXPECTED, OPTIONS, Certified, expected
+from tests.servers.netns import Network, call
+from tests.servers.programs import PROGRAMS, serve
 
 pytestmark = pytest.mark.servers
 
-IDENTIFIERS = {f"TFTP-1350-TID-{n}" for n in ("01", "02", "03", "05", "06", "07", "08", "09")}
-ALL = IDENTIFIERS | {"TFTP-1123-SAS-01"}
-ODD = f"odd.bin:{hashlib.sha256(lab.FILES['odd.bin']).hexdigest()}"
-OPTIONS = ("--profile", "tftp", "--file", ODD, "--file", "even.bin", "--patience", "3")
+Runs = Callable[[str], Certified]
+each_server = pytest.mark.parametrize("server", PROGRAMS)
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tftp")
-    folder.chmod(0o755)
-    return lab.serve_files(folder / "root", lab.FILES)
+@each_server
+def test_the_violations_are_the_reviewed_ones(server: str, certified: Runs) -> None:
+    run = certified(server)
+    reviewed = expected(run.program)
+    found = {requirement: run.run.verdict(requirement)["observed"] for requirement in run.run.of("fail")}
+    assert found.keys() - reviewed.keys() == set(), {r: found[r] for r in found.keys() - reviewed.keys()}
+    assert reviewed.keys() - found.keys() == set(), {r: run.run.verdict(r) for r in reviewed.keys() - found.keys()}
 
 
-@pytest.fixture(scope="class")
-def hpa(network: Network, served: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with lab.tftpd_hpa(network, served, tmp_path_factory.mktemp("log") / "hpa"):
-        yield
+@each_server
+def test_each_violation_shows_its_packets(server: str, certified: Runs) -> None:
+    run = certified(server)
+    for requirement, deviation in expected(run.program).items():
+        cited = run.cited(requirement)
+        missing = [frame for frame in deviation.frames if not any(one.startswith(frame) for one in cited)]
+        assert not missing, f"{requirement} cites {cited}, and not {missing}"
+
+
+@each_server
+def test_nothing_broke_and_nothing_was_a_matter_of_luck(server: str, certified: Runs) -> None:
+    run = certified(server).run
+    assert {r: run.verdict(r) for r in run.of("error") | run.of("flaky")} == {}
+    must = {r for r in run.of("fail") if str(run.verdict(r)["level"]).startswith("MUST")}
+    assert run.exit_code == (1 if must else 0), run.said
+
+
+@pytest.mark.parametrize("path", sorted(EXPECTED.glob("*.toml")), ids=lambda path: str(path.stem))
+def test_every_expectation_was_reviewed(path: Path) -> None:
+    """Each names a requirement that exists, its section, packets, and a sentence that says why it is a deviation."""
+    for requirement, deviation in expected(PROGRAMS[path.stem]).items():
+        rule = find(requirement)
+        assert rule is not None, f"{requirement} is no requirement"
+        assert deviation.section == f"{rule.requirement.document} §{rule.requirement.section}"
+        assert deviation.frames
+        assert len(deviation.why.split()) >= 8, f"{requirement}: {deviation.why}"
+        assert deviation.why.rstrip().endswith(".")
+
+
+def test_every_server_has_an_expectation() -> None:
+    assert {path.stem for path in EXPECTED.glob("*.toml")} == set(PROGRAMS)
 
 
 class TestTftpdHpa:
-    def test_findings(self, network: Network, hpa: None, tmp_path: Path) -> None:
-        run = lab.certify(network, tmp_path / "run", *OPTIONS)
-        # tftpd-hpa reads a transfer's socket with the client's address connected: a stranger's datagram never reaches
-        # it, so no ERROR 5 is sent (RFC 1350 section 4 wants one; a SHOULD, and none depends on it).
-        assert run.of("fail") == {"TFTP-1350-TID-05"}
-        assert run.of("pass") == ALL - {"TFTP-1350-TID-05"}
-        assert run.exit_code == 0, run.said
-        verdict = run.verdict("TFTP-1350-TID-05")
-        assert verdict["observed"] == "nothing came to the stranger (2 times)"
-        assert "repeated 1 of 1 times" in verdict["reason"]
+    """What holds for a run as such is shown on one server."""
 
-    def test_the_same_alone_and_together(self, network: Network, hpa: None, tmp_path: Path) -> None:
-        runs = [lab.certify(network, tmp_path / jobs, *OPTIONS, "--jobs", jobs) for jobs in ("1", "8", "16")]
-        assert runs[0].verdicts == runs[1].verdicts == runs[2].verdicts
+    HPA = PROGRAMS["tftpd-hpa"]
 
-    def test_evidence_is_marked(self, network: Network, hpa: None, tmp_path: Path) -> None:
-        run = lab.certify(network, tmp_path / "run", *OPTIONS, "-k", "foreign-acknowledgment")
+    @pytest.fixture(scope="class")
+    def hpa(self, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+        """The server runs while the tests of this class do; gives its ICS file."""
+        folder = tmp_path_factory.mktemp("hpa")
+        ics = folder / "ics.toml"
+        ics.write_text(self.HPA.ics())
+        with lab.start(self.HPA, network, serve(folder), folder / "log"):
+            yield ics
+
+    @pytest.mark.parametrize("server", ["tftpd-hpa"])
+    def test_most_is_exercised(self, server: str, certified: Runs) -> None:
+        run = certified(server).run
+        judged = run.of("pass") | run.of("fail")
+        assert len(judged) >= 0.75 * len(run.verdicts), run.said
+
+    @pytest.mark.parametrize("server", ["tftpd-hpa"])
+    def test_the_run_takes_as_long_as_its_longest_wait(self, server: str, certified: Runs) -> None:
+        results = certified(server).run.results
+        longest = max(scenario["seconds"] for scenario in results["scenarios"])
+        began, ended = (lab.seconds(results[key]) for key in ("started", "finished"))
+        assert ended - began <= 1.3 * longest + 10
+
+    def test_the_same_alone_and_together(self, network: Network, hpa: Path, tmp_path: Path) -> None:
+        listed = call(
+            network.client, sys.executable, "-m", "pxeconform", "run", "--target", "127.0.0.1", *OPTIONS, "--list",
+            timeout=60, environment={"PYTHONPATH": str(lab.REPOSITORY)},
+        ).stdout  # fmt: skip
+        names = sorted(line.split()[0] for line in listed.splitlines() if line.startswith("tftp/"))
+        quarter = " or ".join(random.Random(1).sample(names, len(names) // 4))
+        options = (*OPTIONS, "--ics", hpa, "--patience", "8", "-k", quarter)
+        runs = [lab.certify(network, tmp_path / jobs, *options, "--jobs", jobs) for jobs in ("1", "32")]
+        assert runs[0].verdicts == runs[1].verdicts
+
+    def test_evidence_is_marked(self, network: Network, hpa: Path, tmp_path: Path) -> None:
+        run = lab.certify(network, tmp_path / "run", *OPTIONS, "--ics", hpa, "-k", "foreign-acknowledgment")
         rows = run.evidence("frame.number", "frame.comment", "tftp.opcode")
         strays = [row for row in rows if row[1] == "scenario=tftp/foreign-acknowledgment socket=stranger"]
         assert strays
         cited = set(map(str, run.verdict("TFTP-1350-TID-05")["evidence"]["frames"]))
         assert cited & {row[0] for row in strays}
 
-    def test_without_a_file_little_can_be_said(self, network: Network, hpa: None, tmp_path: Path) -> None:
-        run = lab.certify(network, tmp_path / "run", "--profile", "tftp", "--patience", "2")
-        assert run.of("pass") == {"TFTP-1350-TID-01", "TFTP-1350-TID-02"}
-        assert run.of("not_exercised") == ALL - run.of("pass")
+    def test_without_a_file_little_can_be_said(self, network: Network, hpa: Path, tmp_path: Path) -> None:
+        run = lab.certify(network, tmp_path / "run", *OPTIONS, "--patience", "2", "-k", "TFTP-1350-TID")
+        assert {"TFTP-1350-TID-01", "TFTP-1350-TID-02"} <= run.of("pass")
+        assert run.of("fail") == set()
         assert "--file" in run.verdict("TFTP-1350-TID-05")["reason"]
-
-
-def test_dnsmasq(network: Network, served: Path, tmp_path: Path) -> None:
-    with lab.dnsmasq_tftp(network, served, tmp_path / "log"):
-        run = lab.certify(network, tmp_path / "run", *OPTIONS)
-    # dnsmasq tells strangers ERROR 5 and sends one block for two acknowledgments.
-    assert run.of("pass") == ALL
-    assert run.exit_code == 0, run.said
