@@ -23,10 +23,11 @@ check: .venv/.tests
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
 
-# Minutes and 10 GB of disk; QUICK=1 for small captures, PARTS="storm small" for some of it, FOLDER=DIR for where.
+# Minutes and 10 GB of disk; QUICK=1 for small captures, PARTS="storm small" for some of it, FOLDER=DIR for where,
+# DOCS=1 to put the figures into docs/performance.md.
 bench: .venv/.bench
 	$(PY) -m compileall -q pxeconform
-	$(PY) -m tests.bench $(if $(QUICK),--quick) $(if $(FOLDER),--folder $(FOLDER)) $(PARTS)
+	$(PY) -m tests.bench $(if $(QUICK),--quick) $(if $(DOCS),--docs) $(if $(FOLDER),--folder $(FOLDER)) $(PARTS)
 
 # Hostile captures by the hundred thousand; what breaks is kept in build/fuzz.
 fuzz: .venv/.tests

@@ -19,7 +19,12 @@ def consoles(json_to: str | None) -> Console:
     """The console for people: standard error when standard output holds the JSON."""
     from rich.console import Console
 
-    return Console(stderr=json_to == STANDARD_OUTPUT)
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would end with 1, which is a boot that failed.
+            raise BrokenPipeError
+
+    return Screen(stderr=json_to == STANDARD_OUTPUT)
 
 
 def write_json(document: Mapping[str, object] | Iterable[tuple[str, object]], json_to: str | None) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import fcntl
 import json
+import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +23,8 @@ from tests.bench import machine, page
 from tests.bench.parts import PARTS, Bench
 from tests.bench.processes import BenchError, run
 
+_DOCS = Path(__file__).parents[2] / "docs"
+
 
 def main() -> int:
     """The command line; 1 when a result was wrong, 2 when the benchmark could not be run."""
@@ -29,10 +33,13 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="captures of a hundredth of the size, two rounds")
     parser.add_argument("--folder", type=Path, help="where captures are made and deleted (9 GB at most)")
     parser.add_argument("--out", type=Path, default=Path("reports/bench"), help="where JSON, tables and chart go")
+    parser.add_argument("--docs", action="store_true", help="put the results into docs/performance.md")
     parser.add_argument("--lock", type=Path, help="a file that is locked while a part runs")
     wanted = parser.parse_args()
     if unknown := set(wanted.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    if wanted.docs and wanted.quick:
+        parser.error("figures of small captures do not belong into the documentation")
     wanted.out.mkdir(parents=True, exist_ok=True)
     written = wanted.out / "bench.json"
     results = _earlier(written, quick=wanted.quick) if wanted.parts else {}
@@ -41,7 +48,8 @@ def main() -> int:
         for name in wanted.parts or PARTS:
             try:
                 with _locked(wanted.lock):
-                    parts[name] = PARTS[name](Bench(Path(folder), quick=wanted.quick)).to_dict()
+                    about = {"measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "load": round(os.getloadavg()[0], 1)}
+                    parts[name] = PARTS[name](Bench(Path(folder), quick=wanted.quick)).to_dict() | about
             except BenchError as error:
                 print(f"bench: {name}: {error}", file=sys.stderr)
                 return 2
@@ -49,12 +57,15 @@ def main() -> int:
     results = {
         "schema": "pxeconform.bench/1",
         "quick": wanted.quick,
-        "when": f"{datetime.now(UTC):%Y-%m-%d}",
         "command": "make bench QUICK=1" if wanted.quick else "make bench",
         "machine": machine.description(),
         "parts": {name: parts[name] for name in PARTS if name in parts},
     }
-    return _report(results, written)
+    code = _report(results, written)
+    if wanted.docs:
+        page.into(_DOCS / "performance.md", results)
+        shutil.copyfile(written.with_suffix(".svg"), _DOCS / "performance.svg")
+    return code
 
 
 def _earlier(path: Path, *, quick: bool) -> dict[str, Any]:

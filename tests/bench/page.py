@@ -12,6 +12,7 @@ Results = dict[str, Any]
 Row = Sequence[str]
 
 _MEGABYTE = 1_000_000
+_BEGIN, _END = "<!-- measured -->", "<!-- end of what was measured -->"
 
 
 def goals(results: Results) -> Iterator[Row]:
@@ -47,11 +48,24 @@ def _speeds(capture: dict[str, Any], seconds: float) -> Row:
 def markdown(results: Results) -> str:
     """The part of the documentation that a run writes."""
     machine = ", ".join(f"{name} {value}" for name, value in results["machine"].items())
-    lines = [f"Machine: {machine}.", "", f"Command: `{results['command']}`, {results['when']}.", ""]
-    lines += [*_table(goals(results)), "", *_table(times(results))]
+    lines = [f"Machine: {machine}.", "", f"Command: `{results['command']}`.", ""]
+    lines += [*_table(goals(results)), "", *_table(times(results)), "", _conditions(results)]
     wrong = [sentence for part in results["parts"].values() for sentence in part["wrong"]]
     lines += ["", *(f"- WRONG: {sentence}" for sentence in wrong)] if wrong else ["", "Every result was right."]
     return "\n".join(lines) + "\n"
+
+
+def _conditions(results: Results) -> str:
+    """When each part was measured, and how many processes wanted the processors just before."""
+    said = [f"{name} at {part['measured']} UTC (load before {part['load']})" for name, part in results["parts"].items()]
+    return f"Measured: {', '.join(said)}."
+
+
+def into(document: Path, results: Results) -> None:
+    """Put the measured part between the two marks of a document."""
+    before, _, rest = document.read_text(encoding="utf-8").partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    document.write_text(f"{before}{_BEGIN}\n{markdown(results)}{_END}{after}", encoding="utf-8")
 
 
 def _table(rows: Iterator[Row]) -> Iterator[str]:

@@ -94,12 +94,19 @@ def test_goals_know_their_direction() -> None:
     assert not Goal("memory", 400.1, 400, "MB").met
 
 
-def test_the_page_tells_goals_times_and_what_was_wrong() -> None:
+def test_the_page_tells_goals_times_and_what_was_wrong(tmp_path: Path) -> None:
     run_ = {"seconds": [1.0], "median": 1.0, "peak": 50_000_000}
     capture = {"octets": 2_000_000, "packets": 10, "clients": 1, "runs": {"pxeconform": run_}, "estimates": {"x": 3.0}}
     part = {"captures": {"c": capture}, "goals": [Goal("g", 1, 2, "s").to_dict()], "wrong": ["1 boot is lost"]}
-    results = {"machine": {"CPU": "c"}, "command": "make bench", "when": "today", "parts": {"p": part}}
-    text = page.markdown(results)
+    about = {"measured": "today", "load": 0.1}
+    results = {"machine": {"CPU": "c"}, "command": "make bench", "parts": {"p": part | about}}
+    document = tmp_path / "page.md"
+    document.write_text("Before\n<!-- measured -->\nold\n<!-- end of what was measured -->\nAfter\n")
+    page.into(document, results)
+    text = document.read_text()
+    assert text.startswith("Before\n")
+    assert text.endswith("\nAfter\n")
+    assert "old" not in text
     assert "| g | at most 2 s | 1 s | met |" in text
     assert "| c | 2 | 10 | 1 | pxeconform | 1 | 10 | 2 | 50 |" in text
     assert "- WRONG: 1 boot is lost" in text
