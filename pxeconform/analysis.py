@@ -8,9 +8,11 @@ Every capture is analysed on its own; identifiers are unique over all of them.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +20,7 @@ from pxeconform import document
 from pxeconform.capture.copies import marked, tell_copies
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo, Checksum, Datagram
 from pxeconform.capture.read import read
+from pxeconform.capture.streams import STANDARD_INPUT
 from pxeconform.diagnosis.boots import diagnose_boot
 from pxeconform.diagnosis.lenses.model import Reading
 from pxeconform.diagnosis.model import Diagnosis
@@ -39,6 +42,9 @@ from pxeconform.sessions.steps import settled
 from pxeconform.sessions.transfers import Outcome, Transfer
 
 SCHEMA = "pxeconform.analysis/1"
+
+_WORTH_PROCESSES = 1 << 25
+"""Octets of captures that take longer to read than processes to start and results to hand over."""
 
 _MAC = re.compile(r"[0-9a-f]{12}")
 
@@ -118,24 +124,71 @@ def analyze(
     engine: Literal["native", "tshark"] = "native",
     lens: ScreenFamily | None = None,
     extract: Path | None = None,
+    jobs: int | None = None,
+    every_packet: bool = False,
 ) -> Analysis:
     """Reconstruct and diagnose what captures (pcap, pcapng; `-` is standard input) show.
 
     `client` keeps the boots, transfers and DHCP messages of one MAC address. `hash_contents` adds the SHA-256 of every
     file that came whole. `engine` names who decodes the packets: this package, or tshark as a second opinion (slower,
     and a program that must be there: `TsharkError`). `lens` adds how that firmware takes what each client was sent;
-    `extract` is a folder for the files that came whole. Raises `CaptureError` with one sentence.
+    `extract` is a folder for the files that came whole. Several captures that are large are read by `jobs` processes
+    (as many as there are processors). `every_packet` keeps all packets of all transfers, those of a large capture too,
+    where what is as it should be is else only counted. Raises `CaptureError` with one sentence.
     """
     wanted = _mac(client) if client is not None else None
     paths = [captures] if isinstance(captures, str | Path) else list(captures)
     found = Analysis((), (), (), ())
     keep = HEAD if extract is None else LARGEST
-    for path in paths:
-        before = (len(found.boots), len(found.transfers))
-        part = _one(str(path), wanted, hash_contents or extract is not None, engine, *before, keep)
+    task = _Task(wanted, hash_contents or extract is not None, engine, keep, every_packet)
+    for part in _parts([str(path) for path in paths], task, jobs):
+        part = _renumbered(part, len(found.boots), len(found.transfers))
         part = part if lens is None else _through(part, lens)
         found = _add(found, part if extract is None else _extracted(part, extract))
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is to be done with each capture."""
+
+    client: str | None
+    hash_contents: bool
+    engine: Literal["native", "tshark"]
+    keep: int
+    every_packet: bool
+
+
+def _parts(paths: Sequence[str], task: _Task, jobs: int | None) -> Iterator[Analysis]:
+    """The analysis of each capture, in their order; side by side where starting processes is worth it."""
+    workers = min(jobs or os.cpu_count() or 1, len(paths))
+    large = sum(Path(path).stat().st_size for path in paths if Path(path).is_file()) >= _WORTH_PROCESSES
+    if workers < 2 or not large or STANDARD_INPUT in paths:
+        yield from (_one(path, task) for path in paths)
+        return
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(_one, paths, repeat(task))
+
+
+def _renumbered(part: Analysis, boots: int, transfers: int) -> Analysis:
+    """Go on counting where the captures before ended."""
+    if not boots and not transfers:
+        return part
+    names = {each.id: f"boot-{boots + number}" for number, each in enumerate(part.boots, 1)}
+
+    def named(name: str | None) -> str | None:
+        return names.get(name) if name is not None else None
+
+    return replace(
+        part,
+        boots=tuple(replace(each, id=names[each.id], parent=named(each.parent)) for each in part.boots),
+        transfers=tuple(
+            replace(each, id=f"transfer-{transfers + number}", boot=named(each.boot))
+            for number, each in enumerate(part.transfers, 1)
+        ),
+    )
 
 
 def _through(part: Analysis, lens: ScreenFamily) -> Analysis:
@@ -173,18 +226,11 @@ def _second_opinion(path: str, info: CaptureInfo) -> Iterator[Datagram]:
     return second_opinion.read(path, info)
 
 
-def _one(
-    path: str,
-    client: str | None,
-    hash_contents: bool,
-    engine: Literal["native", "tshark"],
-    boots_before: int,
-    transfers_before: int,
-    keep: int = HEAD,
-) -> Analysis:
+def _one(path: str, task: _Task) -> Analysis:
+    client, hash_contents, engine, keep = task.client, task.hash_contents, task.engine, task.keep
     info = CaptureInfo(path)
-    sieve = TransferSieve() if engine == "native" else None
-    datagrams = read(path, info, sieve=sieve) if sieve is not None else _second_opinion(path, info)
+    sieve = TransferSieve() if engine == "native" and not task.every_packet else None
+    datagrams = read(path, info, sieve=sieve) if engine == "native" else _second_opinion(path, info)
     sessions = follow(marked(datagrams, info), hash_contents=hash_contents, keep=keep, sieve=sieve)
     tell_copies(info, sieve.copies if sieve is not None else 0)
     if sessions.wrong:
@@ -192,7 +238,7 @@ def _one(
         info.warn(f"{count} DHCP or TFTP datagrams have a wrong UDP checksum, so hosts drop them: frames {frames}")
     end = info.last_time or 0
     everything = find_boots(sessions, end)
-    names = {boot.number: f"boot-{boots_before + boot.number}" for boot in everything}
+    names = {boot.number: f"boot-{boot.number}" for boot in everything}
     by_number = {boot.number: boot for boot in everything}
     boots = tuple(
         _diagnosed(boot, names, by_number, path) for boot in everything if client is None or boot.client_mac == client
@@ -204,7 +250,7 @@ def _one(
     boot_files = {id(each) for boot in everything for each in boot.evidence.downloads}
     carried: list[Transfer | Fetch] = [*sessions.transfers, *(f for boot in everything for f in boot.evidence.fetches)]
     carried.sort(key=lambda each: each.started)
-    numbered = [(f"transfer-{transfers_before + n}", each) for n, each in enumerate(carried, 1)]
+    numbered = [(f"transfer-{n}", each) for n, each in enumerate(carried, 1)]
     transfers = tuple(
         _transfer(name, each, owners.get(id(each)), boot_files, names, path, end)
         for name, each in numbered

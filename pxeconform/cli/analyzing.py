@@ -28,6 +28,7 @@ def analyze_command(
     engine: Literal["native", "tshark"] = "native",
     lens: ScreenFamily | None = None,
     extract: Path | None = None,
+    jobs: int | None = None,
     strict: bool,
     report: bool,
     out: Path | None,
@@ -40,7 +41,13 @@ def analyze_command(
     console = consoles(json_to)
     with _rarely_collected():
         analysis = analyze(
-            captures, client=client, hash_contents=hash_contents, engine=engine, lens=lens, extract=extract
+            captures,
+            client=client,
+            hash_contents=hash_contents,
+            engine=engine,
+            lens=lens,
+            extract=extract,
+            jobs=jobs,
         )
     if report:
         document = analysis.to_dict()

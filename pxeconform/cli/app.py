@@ -105,6 +105,7 @@ def analyze(
     extract: options.Extract = None,
     strict: options.Strict = False,
     no_report: options.NoReport = False,
+    jobs: options.Processes = None,
     out: options.Out = None,
     json_to: options.Json = None,
 ) -> int:
@@ -120,6 +121,7 @@ def analyze(
         extract=extract,
         strict=strict,
         report=out is not None or not no_report,
+        jobs=jobs,
         out=out,
         json_to=json_to,
     )

@@ -69,6 +69,10 @@ PxePort = Annotated[int, typer.Option(help="Port of the boot server.", **_PORT)]
 DhcpPort = Annotated[int, typer.Option(help="Port of the DHCP server.", **_PORT)]
 Patience = Annotated[float, typer.Option(min=0.1, help="Longest wait (s) for silence to be silence.")]
 Jobs = Annotated[int, typer.Option(min=1, max=64, help="Scenarios at the same time.")]
+Processes = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, max=64, help="Captures that are read at the same time (as many as processors)."),
+]
 Seed = Annotated[int | None, typer.Option(help="Makes a run's identifiers come again.")]
 Confirm = Annotated[int, typer.Option(min=0, max=10, help="How often a failure is played again alone.")]
 TryWriting = Annotated[

@@ -38,7 +38,7 @@ def _packet(capture: str, frame: int) -> int:
     from pxeconform.sessions.dhcp import DhcpEvent
     from pxeconform.sessions.transfers import Transfer
 
-    analysis = analyze(capture)
+    analysis = analyze(capture, every_packet=True)
     packets = sum(info.packets for info in analysis.captures)
     if frame > packets:
         raise UsageError(f"{capture} has {packets} frames; there is no frame {frame}")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from typing import Any
 
 from pxeconform.protocol.tftp import DEFAULT_BLOCK_SIZE, LAST_BLOCK_NUMBER, Data
 
@@ -42,7 +43,17 @@ class Content:
     _pending: dict[int, Data] = field(default_factory=dict)
     _lap: int = LAST_BLOCK_NUMBER + 1
     """Block numbers until they begin again."""
-    _hash: hashlib._Hash | None = None
+    _hash: hashlib._Hash | str | None = None
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        """What another process gets: the digest in place of the state that goes on."""
+        digest = self.sha256
+        return tuple(digest if f.name == "_hash" else getattr(self, f.name) for f in fields(self))
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        """See `__getstate__`."""
+        for each, value in zip(fields(self), state, strict=True):
+            setattr(self, each.name, value)
 
     def __post_init__(self) -> None:
         if self.hashed:
@@ -57,7 +68,9 @@ class Content:
     def sha256(self) -> str | None:
         """The digest, when all octets up to the last block are known."""
         whole = self.last_block is not None and self.blocks == self.last_block and not self.cut
-        return self._hash.hexdigest() if self._hash is not None and whole else None
+        if self._hash is None or not whole:
+            return None
+        return self._hash if isinstance(self._hash, str) else self._hash.hexdigest()
 
     def index_of(self, block: int, near: int) -> int:
         """A block number as a count from 1 that does not wrap, by what is nearest to `near`."""
@@ -103,7 +116,7 @@ class Content:
 
     def keep_octets(self, octets: memoryview) -> None:
         """Octets of the file that follow those that are known."""
-        if self._hash is not None:
+        if self._hash is not None and not isinstance(self._hash, str):
             self._hash.update(octets)
         if len(self.head) < self.keep:
             self.head += octets[: self.keep - len(self.head)]
@@ -113,7 +126,7 @@ class Content:
     def _take(self, packet: Data) -> None:
         self.blocks += 1
         self.octets += packet.length
-        if self._hash is not None:
+        if self._hash is not None and not isinstance(self._hash, str):
             self._hash.update(packet.data)
         # Octets after a cut packet would stand at the wrong place.
         if len(self.head) < self.keep and len(self.head) == self.octets - packet.length:
