@@ -26,7 +26,7 @@ from pxeconform.diagnosis.lenses.model import Reading
 from pxeconform.diagnosis.model import Diagnosis
 from pxeconform.diagnosis.stall import Stall, find_stall
 from pxeconform.diagnosis.symptoms import BootCase
-from pxeconform.diagnosis.transfers import TransferCase, diagnose_transfer
+from pxeconform.diagnosis.transfers import TransferCase, diagnose_fetch, diagnose_transfer
 from pxeconform.extraction import LARGEST, Extracted, extracted
 from pxeconform.registry.screen_codes import ScreenFamily
 from pxeconform.requirements.ledger import Coverage
@@ -302,7 +302,8 @@ def _transfer(
 ) -> DiagnosedTransfer:
     owner = names[boot.number] if boot is not None else None
     if isinstance(carried, Fetch):
-        return DiagnosedTransfer(name, path, owner, carried, _fetch_outcome(carried, end), ())
+        ended = _fetch_outcome(carried, end)
+        return DiagnosedTransfer(name, path, owner, carried, ended, diagnose_fetch(carried, ended))
     outcome = carried.outcome(end)
     harmless = False
     if boot is not None:

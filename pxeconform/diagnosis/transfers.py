@@ -9,6 +9,8 @@ from pxeconform.protocol.tftp import DEFAULT_BLOCK_SIZE, LAST_BLOCK_NUMBER, Ack,
 from pxeconform.registry.screen_codes import INTEL_CODES, CauseCodes
 from pxeconform.registry.tftp_codes import ErrorCode
 from pxeconform.sessions.evidence import refused_options
+from pxeconform.sessions.http import Fetch
+from pxeconform.sessions.steps import http_trouble
 from pxeconform.sessions.transfers import Event, Outcome, Sender, Transfer
 
 _UNREACHABLE = 3
@@ -356,3 +358,22 @@ def diagnose_transfer(case: TransferCase, *, harmless: bool = False) -> tuple[Di
     names = {"client": transfer.client[0], "server": transfer.server, "port": str(transfer.client[1])}
     found = [d for rule in TRANSFER_RULES if (d := apply(rule, case, names)) is not None]
     return tuple(replace(d, severity="info") if harmless and d.severity == "fatal" else d for d in found)
+
+
+_HTTP_ADVICE = "Ask for the same address with another HTTP client from that subnet, and read the web server's log."
+
+
+def diagnose_fetch(fetch: Fetch, outcome: Outcome) -> tuple[Diagnosis, ...]:
+    """What is wrong with an HTTP request by itself."""
+    if outcome not in (Outcome.REFUSED, Outcome.STALLED):
+        return ()
+    rule: Rule[Fetch] = Rule(
+        "http-error",
+        "fatal",
+        lambda each: Symptom(http_trouble(each), tuple(each.frames)),
+        _HTTP_ADVICE,
+        "tcp.port == {port} && ip.addr == {client}",
+    )
+    names = {"client": fetch.client, "port": str(fetch.client_port)}
+    found = apply(rule, fetch, names)
+    return (found,) if found is not None else ()

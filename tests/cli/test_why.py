@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,24 @@ def test_bad_wishes_are_one_sentence(pxeconform: Pxeconform, arguments: tuple[st
     assert done.returncode == 2
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_analysis_through_a_lens(pxeconform: Pxeconform) -> None:
+    told = " ".join(pxeconform("analyze", BOOTS, "--no-report", "--lens", "edk2").stdout.split())
+    assert "As EDK2 takes it" in told
+    assert "offer: accepts as ProxyBinl" in told
+    assert pxeconform("analyze", BOOTS, "--lens", "bios").returncode == 2
+
+
+def test_files_of_a_capture(pxeconform: Pxeconform, tmp_path: Path) -> None:
+    done = pxeconform("analyze", BOOTS, "--no-report", "--extract", tmp_path / "files", "--json", "-")
+    told = [transfer for transfer in json.loads(done.stdout)["transfers"] if "extracted" in transfer]
+    written = sorted(path.name for path in (tmp_path / "files").iterdir())
+    assert written == sorted(Path(transfer["extracted"]["path"]).name for transfer in told)
+    assert any(name.endswith("-snponly.efi") for name in written)
+    for transfer in told:
+        octets = Path(tmp_path, transfer["extracted"]["path"]).read_bytes()
+        assert len(octets) == transfer["bytes"] == transfer["extracted"]["bytes"]
+        assert hashlib.sha256(octets).hexdigest() == transfer["extracted"]["sha256"] == transfer["sha256"]
+    assert {transfer["extracted"]["format"] for transfer in told} == {"pe"}
+    assert "Files put together: 1" in done.stderr

@@ -6,8 +6,10 @@ import pytest
 from boot_traces import CLIENT, EDK2, PE_X64, SERVER, Wire
 
 from pxeconform.capture.datagrams import Datagram, Kind
+from pxeconform.diagnosis.transfers import diagnose_fetch
 from pxeconform.registry.dhcp_options import Option
 from pxeconform.sessions.boots import BootOutcome
+from pxeconform.sessions.transfers import Outcome
 
 URL = b"http://10.1.2.3/boot.efi"
 WEB = ("10.1.2.3", 80)
@@ -128,3 +130,11 @@ def test_encrypted_download_is_judged_by_what_follows() -> None:
     assert web.causes(30) == ["capture-incomplete"]
     web.wait(5).discover()
     assert "http-error" in [found.cause for found in web.diagnoses(1)[0]]
+
+
+def test_request_that_failed_is_diagnosed_by_itself() -> None:
+    (fetch,) = not_found().boots(30)[0].evidence.fetches
+    (found,) = diagnose_fetch(fetch, Outcome.REFUSED)
+    assert (found.cause, found.severity) == ("http-error", "fatal")
+    assert found.display_filter == f"tcp.port == 5000 && ip.addr == {CLIENT}"
+    assert diagnose_fetch(fetch, Outcome.COMPLETE) == ()
