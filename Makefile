@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: demo test test-firmware test-shared check bench fuzz clean
+.PHONY: demo test test-firmware test-shared check matrix bench fuzz clean
 
 demo: .venv/.runs
 	.venv/bin/pxeconform demo
@@ -22,6 +22,10 @@ check: .venv/.tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy --strict
+
+# Which rule convicts which faulty server: computes docs/kill-matrix.md.
+matrix: .venv/.tests
+	$(PY) -m tests.mutants.matrix
 
 # Minutes and 10 GB of disk; QUICK=1 for small captures, PARTS="storm small" for some of it, FOLDER=DIR for where,
 # DOCS=1 to put the figures into docs/performance.md.

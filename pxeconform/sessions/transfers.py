@@ -373,6 +373,12 @@ class TransferTracker:
             self.orphans.append(datagram)
 
     def _find(self, datagram: Datagram) -> Transfer | None:
+        asked = self._by_client.get(datagram.receiver)
+        if asked is not None and datagram.sender in self._by_client:
+            # Where both sides are one host, a server may choose a port that was a client's before.
+            mine = asked.server == datagram.source and asked.server_port in (None, datagram.source_port)
+            if mine and not self._goes_to_the_server(self._by_client[datagram.sender], datagram):
+                return asked
         # The client's transfer identifier comes first: a server that answers from its request port has one
         # endpoint for all its transfers.
         for table, endpoint in (
@@ -385,6 +391,11 @@ class TransferTracker:
             if transfer is not None:
                 return transfer
         return None
+
+    @staticmethod
+    def _goes_to_the_server(transfer: Transfer, datagram: Datagram) -> bool:
+        ports = transfer.request_port, transfer.server_port
+        return datagram.destination == transfer.server and datagram.destination_port in ports
 
     def _request(self, datagram: Datagram, packet: Request) -> bool:
         running = self._by_client.get(datagram.sender)

@@ -85,6 +85,8 @@ FAULTS: tuple[Fault, ...] = (
         answering(lambda octets: Data(2, b"more") if octets[:2] == b"\0\4" else None),
         "a stray ACK drew DATA 2",
     ),
+    Fault("dies of long names", f"{_OLD}MAL-05", dying_of(lambda octets: len(octets) > 400), "answers nobody"),
+    Fault("dies of folders", f"{_OLD}MAL-05", dying_of(lambda octets: octets[:4] == b"\0\1/\0"), "answers nobody"),
     Fault("gives what is above the root", f"{_OLD}SEC-01", giving(lambda name: b".." in name), "octets of"),
     Fault("gives system files", f"{_HOST}ACL-01", giving(lambda name: name[:5] == b"/etc/"), "octets of /etc/"),
     Fault(

@@ -11,72 +11,51 @@ from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.model import Level
 from pxeconform.server.service import PxeServer
 from pxeconform.server.tftp import ReadTransfer
-from tests.mutants import arena, multicast_faults, option_faults, refusal_faults, transfer_faults, upload_faults
+from tests.mutants import arena, matrix, option_faults
+from tests.mutants.every import (
+    AT_THE_WRAP,
+    FAULTS,
+    GROUPS,
+    NO_CREDENTIALS,
+    OVER_4_GIB,
+    READ_ONLY,
+    REPORTED,
+    due_of_the_sound,
+    meet,
+    meet_the_sound,
+    wrong,
+)
 from tests.mutants.fault import Fault
-from tests.mutants.faults import FAULTS
 from tests.mutants.multicast_servers import with_group
 from tests.mutants.option_servers import WrapsToOne, large, reading, with_wide_file
 
-ALL_FAULTS = (
-    *FAULTS,
-    *transfer_faults.FAULTS,
-    *upload_faults.FAULTS,
-    *refusal_faults.FAULTS,
-    *option_faults.FAULTS,
-    *multicast_faults.FAULTS,
-)
 
-NO_CREDENTIALS = "PXE-21-BIS-11"
-"""Silence is owed only by a server that has no credentials."""
-
-READ_ONLY = "TFTP-1350-SEC-02"
-"""Refusal is owed only by a server on which nobody has enabled writing."""
-
-OVER_4_GIB = "TFTP-2349-TSZ-05"
-AT_THE_WRAP = ("TFTP-1350-BLK-05", "TFTP-1350-BLK-06", "TFTP-1350-BLK-07")
-TOO_LARGE = (OVER_4_GIB, *AT_THE_WRAP)
-"""What wants a file that is too large for every run."""
-
-GROUPS = frozenset(rule.requirement.id for rule in RULES if rule.requirement.document == "RFC 2090")
-ON_WRITES = "TFTP-2090-MC-19"
-REPORTED = "TFTP-2090-MC-04"
-"""The RFC recommends a port: another one is no violation."""
-
-
-@pytest.mark.parametrize("fault", ALL_FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
-def test_the_fault_alone_is_convicted(fault: Fault, tmp_path: Path) -> None:
-    server = fault.make(fault.config(arena.sound_config()))
-    match = arena.run(tmp_path / "run", server, requirements=(fault.requirement,), claims=fault.claims())
-    assert fault.guilty <= match.convicted()
-    # A transfer that breaks off may break more than one sentence; what it is not about stays whole.
-    assert {stray for stray in match.convicted() - fault.guilty if not stray.startswith("TFTP-")} == set()
-    broken = {v.requirement: v.reason for v in match.results.verdicts if v.verdict == "error"}
-    assert not broken
-    verdict = match.verdicts[fault.requirement]
-    assert fault.told in verdict.observed
-    assert verdict.violations > 0
-    assert verdict.frames
-    binding = {v.requirement for v in match.results.verdicts if v.level in ("MUST", "MUST NOT")}
-    if fault.guilty & binding:
-        assert match.results.exit_code == 1
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
+def test_the_fault_is_convicted(fault: Fault, tmp_path: Path) -> None:
+    assert wrong(fault, meet(fault, tmp_path / "run")) == []
 
 
 def test_every_rule_has_a_fault() -> None:
     """What is only allowed cannot be violated; what nobody can see from outside cannot be convicted."""
     binding = {rule.requirement.id for rule in RULES if rule.requirement.level is not Level.MAY}
-    assert {fault.requirement for fault in ALL_FAULTS} == binding - {REPORTED}
+    assert {fault.requirement for fault in FAULTS} == binding - {REPORTED}
+
+
+def test_the_matrix_in_the_docs_is_of_these_servers_and_rules() -> None:
+    """`make matrix` writes it; what it says of each is tested above."""
+    page = matrix.PAGE.read_text(encoding="utf-8")
+    assert {fault.name for fault in FAULTS} == set(matrix.servers_in(page))
+    assert {rule.requirement.id for rule in RULES} == set(matrix.requirements_in(page))
 
 
 def test_names_are_unique() -> None:
-    assert len({fault.name for fault in ALL_FAULTS}) == len(ALL_FAULTS)
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
 
 
 def test_the_sound_server_is_acquitted(tmp_path: Path) -> None:
-    match = arena.run(tmp_path / "run", PxeServer(arena.sound_config()), patience=2 * arena.PATIENCE)
+    match = meet_the_sound(tmp_path / "run")
     words = {requirement: verdict.verdict for requirement, verdict in match.verdicts.items()}
-    wanting = (NO_CREDENTIALS, READ_ONLY, *TOO_LARGE)
-    plain = dict.fromkeys(arena.ALL, "pass") | dict.fromkeys(wanting, "not_exercised")
-    assert words == plain | dict.fromkeys(GROUPS - {ON_WRITES}, "not_supported")
+    assert words == due_of_the_sound()
     assert all(v.exercised and not v.violations for v in match.results.verdicts if v.verdict == "pass")
     assert match.results.exit_code == 0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from pxeconform.protocol.tftp import Ack, Data, Packet, Request
+from pxeconform.protocol.tftp import Ack, Data, Packet, Request, parse
 from pxeconform.registry.tftp_codes import ErrorCode, Opcode
 from pxeconform.server.datagrams import Address, Incoming, Outgoing
 from pxeconform.server.files import FileRefused, NetasciiReader, NetasciiWriter
@@ -103,6 +103,27 @@ class LosesTheLastBlock(WriteTransfer):
         if len(block) < self.agreed.block_size:
             block = b""
         return super().on_block(block, now)
+
+
+class TakesFromStrangers(WriteTransfer):
+    """Tells the stranger what it must, and takes its block all the same."""
+
+    def receive(self, incoming: Incoming, now: float) -> list[Outgoing]:
+        packet = parse(incoming.payload)
+        if isinstance(packet, Data) and not self.is_from_client(incoming):
+            return [*super().receive(incoming, now), *self.on_packet(packet, now)]
+        return super().receive(incoming, now)
+
+
+class OneFileForBoth(TftpServer):
+    """A repeated write request goes on with the upload of the first one, from its beginning."""
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        earlier = next((t for t in self.transfers.values() if t.client == incoming.source), None)
+        transfer = super().open_transfer(request, incoming, socket)
+        if isinstance(transfer, WriteTransfer) and isinstance(earlier, WriteTransfer):
+            earlier._upload.write(b"again")
+        return transfer
 
 
 # -- texts ------------------------------------------------------------------------------------------------------------

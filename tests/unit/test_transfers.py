@@ -448,3 +448,17 @@ class TestWithoutItsBeginning:
         wire.data(5, BLOCK, OTHER_TID, STRANGER)
         wire.ack(5, STRANGER, OTHER_TID)
         assert len(followed(wire).transfers) == 1
+
+
+def test_on_one_host_a_server_chooses_a_port_that_was_a_client_s() -> None:
+    wire, host = Wire(), "127.0.0.1"
+    for client, tid in (((host, 50001), (host, 50002)), ((host, 50003), (host, 50001)), ((host, 50002), (host, 50003))):
+        wire.rrq(client, (host, 69))
+        wire.data(1, b"all", tid, client)
+        wire.ack(1, client, tid)
+    transfers = followed(wire).transfers
+    assert [(t.client[1], t.server_port, t.delivered, len(t.events)) for t in transfers] == [
+        (50001, 50002, True, 3),
+        (50003, 50001, True, 3),
+        (50002, 50003, True, 3),
+    ]

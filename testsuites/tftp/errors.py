@@ -1,5 +1,6 @@
 """ERROR packets: RFC 1350 sections 2, 5, 7 and appendix, RFC 906."""
 
+from pxeconform.protocol.tftp import Error
 from pxeconform.runner.play import Play
 from pxeconform.runner.scenario import scenario
 
@@ -7,7 +8,8 @@ from pxeconform.runner.scenario import scenario
 @scenario("TFTP-1350-ERR-01", "TFTP-1350-ERR-05", "TFTP-1350-ERR-06", "TFTP-1350-OPEN-03")
 def missing_file(play: Play) -> None:
     """A file that nobody has; then listen whether the ERROR comes again."""
-    play.read(play.missing_name()).request().reply()
+    if not isinstance(play.read(play.missing_name()).request().reply(), Error):
+        play.because("a file that nobody has was not refused with an ERROR")
     play.watch(min(30.0, play.patience))
 
 

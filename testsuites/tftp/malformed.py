@@ -50,3 +50,13 @@ def unknown_opcode(play: Play) -> None:
         if not play.is_alive():
             return
     play.watch()
+
+
+@scenario("TFTP-1350-MAL-05", negative=True)
+def odd_names(play: Play) -> None:
+    """Names that are very long, lead to a folder, or are no text; after each, somebody else asks for a file."""
+    long = "x" * 480
+    for name in ("/", "./", long, long * 3, "%s%n%x\x01\x1b[2J", "\xff\xfe\x80", "folder/" * 60, "con\\..\\nul "):
+        play.read_secretly(name)
+        if not play.is_alive():
+            return

@@ -49,3 +49,33 @@ def lost_last_acknowledgment(play: Play) -> None:
     play.watch(0.1)
     writing.block(1, b"short\n")
     writing.acknowledged(1)
+
+
+@scenario("TFTP-1350-TID-10")
+def block_of_a_stranger(play: Play) -> None:
+    """A stranger sends the block that is due, before its owner does; then the file is read back."""
+    name = play.new_name()
+    writing = play.write(name)
+    writing.open()
+    if writing.peer == writing.server:
+        play.because("the server answers from its request port: a stranger has no identifier to write to")
+        return
+    blocks = writing.blocks(play.random.randbytes(700))
+    writing.block(1, bytes(512), through=play.endpoint("stranger"))
+    play.watch(0.3)
+    if writing.send_all(b"".join(blocks)):
+        play.read(name).fetch()
+
+
+@scenario("TFTP-1350-TID-11")
+def doubled_write_request(play: Play) -> None:
+    """The same write request twice from one port; one transfer is refused with ERROR 5, the other one goes on."""
+    name = play.new_name()
+    writing = play.write(name)
+    writing.request()
+    writing.open()
+    writing.next(play.pause)
+    for surplus in writing.other_peers:
+        writing.refuse(surplus)
+    if writing.send_all(play.random.randbytes(700)):
+        play.read(name).fetch()

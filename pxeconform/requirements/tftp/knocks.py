@@ -79,7 +79,8 @@ def _knocks(view: View) -> list[Knock]:
             found[datagram.sender] = Knock(
                 datagram.frame, datagram.time, datagram.sender, datagram.destination, datagram.payload, packet
             )
-    return list(found.values())
+    # Who never answered anybody is not there: its silence says nothing.
+    return [knock for knock in found.values() if view.slowest_answer(knock.server) is not None]
 
 
 def _is_knock(datagram: Datagram, packet: Packet | None, ports: set[int], clients: set[Endpoint]) -> bool:

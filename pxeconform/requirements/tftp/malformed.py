@@ -5,9 +5,10 @@ What is no request starts nothing; and whatever comes, the server goes on servin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from pxeconform.protocol.tftp import Ack, Data, Error, Malformed
+from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack
 from pxeconform.registry.tftp_codes import ErrorCode, Opcode
 from pxeconform.requirements.model import (
     AnyRule,
@@ -40,6 +41,14 @@ def unterminated(view: View) -> Iterator[Knock]:
             yield knock
 
 
+def odd_names(view: View) -> Iterator[Opening]:
+    """A name was asked for that is very long, leads to a folder, or is no text; or a request longer than 512 octets."""
+    for opening in openings(view):
+        name = opening.request.filename
+        if opening.request.opcode is Opcode.RRQ and name and (len(name) > _LONG or not _TEXT.fullmatch(name)):
+            yield opening
+
+
 def nameless(view: View) -> Iterator[Opening]:
     """A file without a name was asked for."""
     return (opening for opening in openings(view) if not opening.request.filename)
@@ -51,8 +60,8 @@ def runts(view: View) -> Iterator[Knock]:
 
 
 def strays(view: View) -> Iterator[Knock]:
-    """DATA or an ACK came to the request port."""
-    return (knock for knock in knocks(view) if isinstance(knock.packet, Data | Ack) and len(knock.octets) >= 4)
+    """DATA, an ACK or an OACK came to the request port."""
+    return (knock for knock in knocks(view) if isinstance(knock.packet, Data | Ack | Oack) and len(knock.octets) >= 4)
 
 
 def unknown_opcodes(view: View) -> Iterator[Knock]:
@@ -61,6 +70,10 @@ def unknown_opcodes(view: View) -> Iterator[Knock]:
         if len(knock.octets) >= 4 and knock.opcode not in set(Opcode):
             yield knock
 
+
+_LONG = 256
+_TEXT = re.compile(rb"[ -~]*[!-.0-~]")
+"""Printable, and not the name of a folder."""
 
 # -- consequents ------------------------------------------------------------------------------------------------------
 
@@ -86,6 +99,16 @@ def is_illegal(knock: Knock, view: View) -> Fact:
         if isinstance(answer.packet, Error) and answer.packet.code != ErrorCode.ILLEGAL_OPERATION:
             return broken(f"{knock.shown} drew {describe(answer.packet)}", knock.frame, answer.frame)
     return fact
+
+
+def harms_nobody(opening: Opening, view: View) -> Fact:
+    """A transfer, an ERROR or silence; and the server lives on."""
+    asked = opening.turn.asked
+    killed = death("a request for an odd name", asked.frame, asked.time, asked.source, view)
+    if killed is not None:
+        return killed
+    word = "not answered" if opening.reply is None else f"answered with {describe(opening.reply.packet)}"
+    return kept(word, *opening.frames)
 
 
 def nothing_without_a_name(opening: Opening, view: View) -> Fact:
@@ -129,6 +152,24 @@ RULES: tuple[AnyRule, ...] = (
         when=nameless,
         then=nothing_without_a_name,
         expected=("an ERROR", "silence", "and an answer to the next request"),
+        lacking=_NEVER,
+    ),
+    Rule(
+        Requirement(
+            "TFTP-1350-MAL-05",
+            "RFC 1350",
+            "2",
+            Level.MUST,
+            Role.TFTP,
+            "Whatever the name in a request, it is served or refused, and harms nobody.",
+            derived=True,
+            clients=_KILLS,
+        ),
+        Kind.OBLIGATION,
+        Scope.SESSION,
+        when=odd_names,
+        then=harms_nobody,
+        expected=("an ERROR", "a transfer", "silence", "and an answer to the next request"),
         lacking=_NEVER,
     ),
     Rule(

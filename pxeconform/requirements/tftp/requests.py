@@ -138,7 +138,8 @@ def _legal_mode(opening: Opening) -> bool:
 def reads_in(mode: str, view: View) -> Iterator[Opening]:
     """A file that is served was asked for in a mode, without options."""
     for opening in openings(view):
-        plain = opening.request.opcode is Opcode.RRQ and not opening.request.options
+        request = opening.request
+        plain = request.opcode is Opcode.RRQ and not (request.options or request.ragged)
         spelled = opening.request.mode == mode and not is_spelled_oddly(opening, view)
         if plain and spelled and is_served(opening.transfer, view):
             yield opening

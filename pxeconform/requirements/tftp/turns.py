@@ -154,8 +154,22 @@ def _is_plain(event: Event) -> bool:
 
 
 def after_crossing(turn: Turn) -> list[Event]:
-    """The answers that cannot have crossed the client's packet on the way."""
-    return [event for event in turn.answers if event.time - turn.asked.time > _IN_FLIGHT]
+    """The answers that cannot have crossed the client's packet on the way.
+
+    What crosses it is a copy that the server's timer sent, soon after the client's packet left.
+    """
+    sent: dict[Packet, int] = {}
+    for event in turn.transfer.of(Sender.SERVER):
+        if event.time < turn.asked.time:
+            sent[event.packet] = event.time
+    timer = own_timer(turn.transfer) or 0
+    found = []
+    for event in turn.answers:
+        soon = event.time - turn.asked.time <= _IN_FLIGHT
+        by_timer = event.packet in sent and event.time - sent[event.packet] >= timer // 2
+        if not (soon and by_timer):
+            found.append(event)
+    return found
 
 
 def _nearly(window: int) -> int:

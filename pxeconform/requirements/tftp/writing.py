@@ -65,10 +65,11 @@ def permitted_writes(view: View) -> Iterator[Opening]:
 
 
 def blocks_in_order(view: View) -> Iterator[tuple[Transfer, list[tuple[Turn, int]]]]:
-    """Writes of which blocks were sent in order."""
+    """Writes of which blocks were sent in order, each when the one before was acknowledged or given up."""
     for transfer, its_turns in writes(view):
         fresh = list(_fresh(its_turns))
-        if fresh:
+        hasty = any(isinstance(_packet(turn.following), Data) and not turn.answers for turn, _ in its_turns)
+        if fresh and not hasty:
             yield transfer, fresh
 
 
@@ -148,10 +149,23 @@ def _read_back(view: View) -> list[tuple[Transfer, Transfer]]:
 
 
 def octet_read_back(view: View) -> Iterator[tuple[Transfer, Transfer]]:
-    """A file was written and read back, both in octet mode, and no block was sent twice."""
+    """A file was written and read back, both in octet mode, and nothing odd happened meanwhile."""
     for write, read in read_back(view):
-        if write.request.mode == "octet" and not write.content.retransmitted:
+        strange = any(e.sender is Sender.STRANGER for e in write.events) or len(write.request_frames) > 1
+        if write.request.mode == "octet" and not write.content.retransmitted and not strange:
             yield write, read
+
+
+def intruded_writes(view: View) -> Iterator[tuple[Transfer, Transfer]]:
+    """A stranger sent a block to a write that was under way, and the file was read back."""
+    for write, read in read_back(view):
+        if any(e.sender is Sender.STRANGER and isinstance(e.packet, Data) for e in write.events):
+            yield write, read
+
+
+def doubled_requests(view: View) -> Iterator[tuple[Transfer, Transfer]]:
+    """A write was asked for twice from one port, went on as one, and the file was read back."""
+    return ((write, read) for write, read in read_back(view) if len(write.request_frames) > 1)
 
 
 # -- consequents ------------------------------------------------------------------------------------------------------
@@ -203,13 +217,7 @@ def _not_acknowledged(turn: Turn, number: int, view: View) -> Fact | None:
         return missed(
             f"block {number} drew {describe(wrong.packet)}", turn, view, window, turn.asked.frame, wrong.frame
         )
-    if turn.until is not None and turn.until - turn.asked.time < window and not _ended(turn):
-        return unclear(f"the evidence lacks the acknowledgment of block {number}", turn.asked.frame)
     return missed(f"block {number} was not acknowledged", turn, view, window, turn.asked.frame)
-
-
-def _ended(turn: Turn) -> bool:
-    return isinstance(_packet(turn.following), Error)
 
 
 def is_acknowledged_again(occasion: Turn | tuple[Transfer, Transfer], view: View) -> Fact:
@@ -355,6 +363,44 @@ RULES: tuple[AnyRule, ...] = (
         then=the_server_dallies,
         expected=("the last ACK again, when the last block comes again",),
         lacking=_AREA,
+    ),
+    Rule(
+        Requirement(
+            "TFTP-1350-TID-10",
+            "RFC 1350",
+            "4",
+            Level.MUST,
+            Role.TFTP,
+            "A block from a wrong port does not get into the file that is written.",
+            derived=True,
+            clients="All that write: anybody who guesses a port could put octets into their file.",
+        ),
+        Kind.SELF_EVIDENT,
+        Scope.TRACE,
+        when=intruded_writes,
+        then=same_file,
+        expected=("the octets that the owner wrote",),
+        lacking=_AREA,
+        assumes="nobody else writes to the same name",
+    ),
+    Rule(
+        Requirement(
+            "TFTP-1350-TID-11",
+            "RFC 1350",
+            "4",
+            Level.MUST,
+            Role.TFTP,
+            "A write request that arrives twice does not spoil the file.",
+            derived=True,
+            clients="All on a network that repeats datagrams.",
+        ),
+        Kind.SELF_EVIDENT,
+        Scope.TRACE,
+        when=doubled_requests,
+        then=same_file,
+        expected=("the octets that were written by the transfer that the client kept to",),
+        lacking=_AREA,
+        assumes="nobody else writes to the same name",
     ),
     Rule(
         _rule(
