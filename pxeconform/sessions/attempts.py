@@ -152,8 +152,9 @@ class _Clients:
         """Take a reply: it belongs to the client's attempt that asked, by chaddr and then by identifier."""
         message = event.message
         family = family_of(event)
-        attempt = self._by_xid.get(message.xid) if family == "ipv6" else None
-        attempt = attempt or self._current.get((family, message.hardware_address)) or self._by_xid.get(message.xid)
+        attempt = self._current.get((family, message.hardware_address))
+        if attempt is None or (family == "ipv6" and message.xid not in attempt.xids):
+            attempt = self._by_xid.get(message.xid) or attempt
         if attempt is None:
             attempt = self._begin(message.hardware_address, event)
         older = attempt

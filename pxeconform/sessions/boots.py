@@ -242,8 +242,9 @@ def _boot_file(found: Evidence) -> str | None:
     """The name that the client was told; over IPv6 that is a URL, of which TFTP carries the path."""
     download = found.download
     told = text(found.file_source.message.boot_file) if found.file_source is not None else ""
-    if download is not None and found.attempt.family == "ipv6":
-        return download.file
+    over_tftp = told.lower().startswith("tftp://")
+    if found.attempt.family == "ipv6" and (download is not None or over_tftp):
+        return download.file if download is not None else told.split("/", 3)[-1].partition(";")[0]
     if told and (download is None or download.file in _names(found)):
         return told
     if download is not None:
