@@ -70,6 +70,9 @@ class _Found:
     detail: Detail = field(default_factory=dict)
 
 
+_NEXT_TRY = 120 * SECOND
+"""Firmware that got nowhere tries again within this time; later it is the machine that was started again."""
+
 _Rule = Callable[[Evidence, Nbp | None], _Found]
 
 
@@ -375,7 +378,8 @@ def _no_download(found: Evidence) -> _Found:
     if nobody is not None:
         return _Found(Status.FAILED, _arp_marks(nobody), _arp_detail(nobody))
     last = max(event.time for event in (*acks, *bootp))
-    if found.gave_up:
+    soon = found.until - last <= _NEXT_TRY
+    if found.gave_up and (soon or found.trace.shows_transfers):
         return _Found(Status.FAILED, (), {"reason": f"the client never requested the file, then {found.gave_up}"})
     spoke = found.client_ip is not None and found.trace.neighbours.heard(found.client_ip, last)
     would_be_seen = found.trace.shows_transfers or (spoke and found.url is not None)
