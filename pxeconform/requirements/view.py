@@ -206,11 +206,19 @@ class View:
         known = self.known_file(transfer.file)
         if known is not None and known.sha256:
             return known.sha256, known.source
+        if (transfer.server, transfer.file) in self._written:
+            # What was written in between is another file of that name.
+            return None
         for other in self.transfers:
             same = (other.server, other.file, other.request.mode) == (transfer.server, transfer.file, "octet")
             if same and other is not transfer and other.delivered and other.content.sha256:
                 return other.content.sha256, f"derived from the download that begins in frame {other.request_frames[0]}"
         return None
+
+    @cached_property
+    def _written(self) -> frozenset[tuple[str, str]]:
+        """Servers and the files that were written to them."""
+        return frozenset((t.server, t.file) for t in self.transfers if t.direction == "write")
 
     # -- evidence that is not whole -----------------------------------------------------------------------------------
 

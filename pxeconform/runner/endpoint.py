@@ -156,9 +156,7 @@ class Endpoint:
                 return
             stamp, destination = self._ancillary(ancillary)
             kept = redacted(payload) if self._secret else payload
-            self._recorder.last_received = self._recorder.datagram(
-                self.scenario, self.name, source, (destination, self.address[1]), kept, stamp
-            )
+            self._recorder.datagram(self.scenario, self.name, source, (destination, self.address[1]), kept, stamp)
             self._received += 1
             self._waiting.append(Arrival(source, stamp, payload))
 

@@ -27,8 +27,6 @@ class Recorder:
 
     def __init__(self, path: Path) -> None:
         self.frames = 0
-        self.last_received = 0
-        """The last frame that came from the target."""
         self._lock = threading.Lock()
         self._file = path.open("wb")
         self._file.write(_block(_SECTION, struct.pack("=IHHq", 0x1A2B3C4D, 1, 0, -1)))

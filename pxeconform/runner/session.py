@@ -7,14 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pxeconform import __version__
 from pxeconform.requirements.ledger import Coverage, Ledger, ScenarioRecord, SocketRecord
+from pxeconform.requirements.view import Trace, View
 from pxeconform.runner.endpoint import Interrupted, hardware_address, local_address
-from pxeconform.runner.folder import COVERAGE, EVIDENCE, LEDGER, write_whole
+from pxeconform.runner.folder import COVERAGE, EVIDENCE, LEDGER, load_trace, write_whole
 from pxeconform.runner.heartbeat import Heartbeat
 from pxeconform.runner.play import Facts, Play, Setting
 from pxeconform.runner.recorder import Recorder
@@ -65,8 +67,8 @@ class Session:
     def together(self, scenarios: Iterable[Scenario], jobs: int) -> None:
         """Play scenarios beside each other, those that wait first; those of one turn one after the other.
 
-        Then look whether the target is still there. If not, nobody can tell which of them it died of: its death is
-        charged to the first datagram that came after its last answer.
+        Then look whether the target is still there. If not, nobody can tell for sure which of them it died of: its
+        death is charged to the first request after the last one that it answered.
         """
         chains: dict[str, list[Scenario]] = {}
         for scenario in scenarios:
@@ -76,7 +78,7 @@ class Session:
             for done in [pool.submit(self._chain, chain) for chain in longest_first]:
                 done.result()
         if chains and not self._is_alive():
-            self._died(self._recorder.last_received + 1)
+            self._died(_first_unanswered(load_trace(self._folder)))
 
     def alone(self, scenarios: Iterable[Scenario]) -> None:
         """Play scenarios one after the other, and look after each that may kill whether the target is still there."""
@@ -166,8 +168,22 @@ class Session:
     def _died(self, frame: int) -> None:
         """Charge the death to a frame. Scenarios that were under way get that as their reason."""
         self.died_at = frame
+        died = next((d.time for d in load_trace(self._folder).datagrams if d.frame == frame), time.time_ns())
+        reason = f"target died at frame {frame}"
         with self._lock:
+            self._records = [
+                replace(record, reason=reason) if record.ended > died and not record.reason else record
+                for record in self._records
+            ]
             self.write()
+
+
+def _first_unanswered(trace: Trace) -> int:
+    """The frame of the first request that came after the last one that was answered."""
+    transfers = sorted(View(trace).transfers, key=lambda transfer: transfer.started)
+    answered = max((n for n, transfer in enumerate(transfers) if transfer.answered), default=-1)
+    first = transfers[answered + 1 :]
+    return first[0].request_frames[0] if first else max((d.frame for d in trace.datagrams), default=0)
 
 
 def _closed(play: Play) -> list[SocketRecord]:

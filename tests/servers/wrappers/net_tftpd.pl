@@ -7,7 +7,7 @@ my ($root, $address, $port) = @ARGV;
 $SIG{CHLD} = 'IGNORE';
 my $listener = Net::TFTPd->new(
     RootDir => $root, LocalAddr => $address, LocalPort => $port,
-    Writable => 1, Timeout => 2, BlkSize => 65464,
+    Writable => 1,
 ) or die Net::TFTPd->error;
 while (1) {
     my $request = $listener->waitRQ(3600) or next;
