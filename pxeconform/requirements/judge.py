@@ -27,9 +27,15 @@ def judge(trace: Trace, rules: Iterable[AnyRule], repetitions: Sequence[Repetiti
     violation that does not come back in each of them that
     exercised the requirement is `flaky`; what was unclear is what the first repetition that is clear says.
     """
-    verdicts = _judge_once(trace, rules)
+    return confirmed(_judge_once(trace, rules), rules, repetitions)
+
+
+def confirmed(
+    verdicts: Sequence[Verdict], rules: Iterable[AnyRule], repetitions: Sequence[Repetition]
+) -> tuple[Verdict, ...]:
+    """The verdicts over a trace, with what its repetitions say folded in."""
     if not repetitions:
-        return verdicts
+        return tuple(verdicts)
     again = [
         [
             {v.requirement: replace(v, capture=capture) for v in _judge_once(one, rules)}

@@ -16,7 +16,7 @@ from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.judge import judge
 from pxeconform.requirements.ledger import Claims, Ledger, ScenarioRecord, Target, Waiver
 from pxeconform.requirements.model import AnyRule, Result, Verdict
-from pxeconform.runner.folder import Results, judge_folder, load_trace, new_repetition, write_results
+from pxeconform.runner.folder import Judgement, Results, load_trace, new_repetition, write_results
 from pxeconform.runner.play import Facts
 from pxeconform.runner.scenario import Scenario
 from pxeconform.runner.session import Progress, Session
@@ -67,21 +67,24 @@ class Run:
         with Session(self.plan, self.folder, self._facts, self.stop, self._progress) as session:
             session.survey()
             session.together(harmless, 1 if self._facts.one_at_a_time else self.plan.jobs)
-            if session.died_at is None:
-                self._confirm(harmless)
+            if session.died_at is None and self._may_confirm:
+                self._confirm(harmless, Judgement(self.folder, self.plan.rules))
             # Single malformed datagrams first: a flood would leave nothing to send them to.
             session.alone(sorted(dangerous, key=lambda s: s.disruptive))
-        if session.died_at is None and dangerous:
-            self._confirm(dangerous)
-        results = judge_folder(self.folder, self.plan.rules)
+        judgement = Judgement(self.folder, self.plan.rules)
+        if session.died_at is None and dangerous and self._may_confirm:
+            self._confirm(dangerous, judgement)
+        results = judgement.results()
         write_results(self.folder, results)
         return results
 
-    def _confirm(self, scenarios: Sequence[Scenario]) -> None:
+    @property
+    def _may_confirm(self) -> bool:
+        return bool(self.plan.confirm) and not self.stop.is_set()
+
+    def _confirm(self, scenarios: Sequence[Scenario], judgement: Judgement) -> None:
         """Play again, alone, what was violated, and what remained unclear."""
-        if not self.plan.confirm or self.stop.is_set():
-            return
-        suspicions = list(_suspicions(self.folder, scenarios, self.plan.rules))
+        suspicions = list(_suspicions(judgement, scenarios))
         for n in range(1, self.plan.confirm + 1):
             pending = suspicions
             while pending and not self.stop.is_set():
@@ -113,18 +116,18 @@ def _failed(verdict: Verdict) -> bool:
     return verdict.verdict == Result.FAIL.value
 
 
-def _suspicions(folder: Path, scenarios: Sequence[Scenario], rules: Sequence[AnyRule]) -> Iterator[Suspicion]:
+def _suspicions(judgement: Judgement, scenarios: Sequence[Scenario]) -> Iterator[Suspicion]:
     """What is in doubt after these scenarios.
 
     A violation has come back when one scenario shows it again: the quickest is tried first. What was unclear because
     the tester stood still is clear when none of the scenarios in which it was leaves it so.
     """
-    trace = load_trace(folder)
+    trace = judgement.view.trace
     known = {scenario.id: scenario for scenario in scenarios}
     marks = {datagram.frame: scenario_of(datagram.comment) for datagram in trace.datagrams}
     records = {record.id: record for record in trace.ledger.scenarios if record.status == "played"}
     played = {record.id for record in records.values() if record.exercises}
-    for verdict in judge(trace, rules):
+    for verdict in judgement.verdicts:
         shown = {marks.get(frame, "") for frame in verdict.frames} & played
         # A violation may lie in the survey, or between the lines: in what no scenario got.
         shown = shown or {s.id for s in scenarios if verdict.requirement in s.exercises}

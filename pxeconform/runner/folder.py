@@ -13,7 +13,7 @@ from pxeconform import __version__
 from pxeconform.capture.datagrams import CaptureError
 from pxeconform.capture.read import read
 from pxeconform.requirements.catalogue import RULES
-from pxeconform.requirements.judge import judge, tally
+from pxeconform.requirements.judge import confirmed, judge_view, tally
 from pxeconform.requirements.ledger import Coverage, Ledger, LedgerError, Waiver
 from pxeconform.requirements.model import AnyRule, Result, Verdict
 from pxeconform.requirements.view import Trace, View
@@ -102,11 +102,23 @@ def load_trace(folder: Path) -> Trace:
         raise FolderError(str(error)) from error
 
 
+class Judgement:
+    """A run's own trace, judged once; what was played again since is folded in by `results`."""
+
+    def __init__(self, folder: Path, rules: Sequence[AnyRule] = RULES) -> None:
+        self._folder, self._rules = folder, rules
+        self.view = View(load_trace(folder))
+        self.verdicts = judge_view(self.view, rules)
+
+    def results(self) -> Results:
+        """The verdicts as they stand. Raises `FolderError`."""
+        verdicts = confirmed(self.verdicts, self._rules, _repetitions(self._folder))
+        return Results(self.view.ledger, verdicts, tuple(self.view.orphans))
+
+
 def judge_folder(folder: Path, rules: Sequence[AnyRule] = RULES) -> Results:
     """Derive the verdicts of a run from its folder alone. Raises `FolderError`."""
-    trace = load_trace(folder)
-    verdicts = judge(trace, rules, _repetitions(folder))
-    return Results(trace.ledger, verdicts, tuple(View(trace).orphans))
+    return Judgement(folder, rules).results()
 
 
 def new_repetition(folder: Path, number: int) -> Path:
