@@ -5,6 +5,11 @@ Offsets count from the start of the window of octets that is being read; -1 is "
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+Kernel = Callable[..., int]
+"""A function over octets (`memoryview` of bytes), columns (`memoryview` of 64 bit integers) and integers."""
+
 # A frame, as the container has it.
 AT = 0
 """Offset of its first octet."""

@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-Kernel = Callable[..., int]
+from pxeconform.capture.columns import Kernel
 
 SMALL = 1 << 18
 """Octets up to which starting the compiled code costs more than it gains."""

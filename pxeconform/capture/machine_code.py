@@ -9,12 +9,11 @@ from __future__ import annotations
 import ctypes
 import types
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import llvmlite.binding as llvm
 
-if TYPE_CHECKING:
-    from pxeconform.capture.kernels import Kernel
+from pxeconform.capture.columns import Kernel
 
 
 def processor() -> str:

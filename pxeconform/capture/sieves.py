@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from pxeconform.capture.columns import AT, FRAME, FRAME_COLUMNS, HAVE, LINK, ROW_COLUMNS, WIRE
+from pxeconform.capture.columns import AT, FRAME, FRAME_COLUMNS, HAVE, LINK, ROW_COLUMNS, WIRE, Kernel
 from pxeconform.capture.dissect import FROM_LINK, dissect
-from pxeconform.capture.kernels import Kernel, Kernels, integers
+from pxeconform.capture.kernels import Kernels, integers
 from pxeconform.capture.window import Window
 
 Octets = memoryview

@@ -10,8 +10,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterable
 
-from pxeconform.capture.columns import ROW_COLUMNS
-from pxeconform.capture.kernels import Kernel, Kernels, build, integers, load
+from pxeconform.capture.columns import ROW_COLUMNS, Kernel
+from pxeconform.capture.kernels import Kernels, build, integers, load
 from pxeconform.capture.records import KERNELS
 from pxeconform.capture.window import Window
 from pxeconform.registry.ports import Port
