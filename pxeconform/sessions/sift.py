@@ -177,9 +177,7 @@ def is_routine(
         flows[base + NUMBER] = due + 1
         flows[base + BLOCKS] += 1
         if rows[row + PAYLOAD_HAVE] < length:
-            # What follows would stand at the wrong place.
             flows[base + CUT] += 1
-            flows[base + KEEP] = 0
         flows[base + DATA_TIME] = time
         flows[base + DATA_FRAME] = frame
         flows[base + DATA_IDENTIFICATION] = rows[row + IDENTIFICATION]
@@ -285,6 +283,9 @@ def sift(
                             pieces[kept * PIECE_COLUMNS + PIECE_AT] = rows[row + PAYLOAD] + 4
                             pieces[kept * PIECE_COLUMNS + PIECE_OCTETS] = octets
                             kept += 1
+                        if flows[base + CUT]:
+                            # What follows a cut block would stand at the wrong place.
+                            flows[base + KEEP] = 0
             elif not is_of_interest(data, rows, row, ports, wanted, source, target):
                 seen = 0
             stop = seen

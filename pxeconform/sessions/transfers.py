@@ -207,8 +207,8 @@ class Transfer:
 
     @property
     def ended(self) -> int:
-        """Time of the last datagram that belongs to it, ns."""
-        return self.events[-1].time
+        """Time of the last datagram that belongs to it, ns; a capture may hold datagrams without a time."""
+        return max(self.events[-1].time, self.progressed)
 
     @property
     def delivered(self) -> bool:
@@ -452,7 +452,7 @@ class TransferTracker:
             index = transfer.content.index_of(packet.block, transfer.last_acked)
             if index > transfer.last_acked:
                 transfer.last_acked = index
-                transfer.progressed = datagram.time
+                transfer.progressed = max(transfer.progressed, datagram.time)
             else:
                 transfer.duplicate_acks += 1
         elif isinstance(packet, Data) and transfer.direction == "write":
@@ -469,7 +469,7 @@ class TransferTracker:
         if transfer.server_port is None:
             transfer.server_port = datagram.source_port
             transfer.server = datagram.source
-            transfer.progressed = datagram.time
+            transfer.progressed = max(transfer.progressed, datagram.time)
             self._by_server_tid[datagram.sender] = transfer
             if self._follower is not None:
                 self._follower.watch(*datagram.sender)
@@ -492,7 +492,7 @@ class TransferTracker:
             index = transfer.content.index_of(packet.block, transfer.last_acked)
             if index > transfer.last_acked:
                 transfer.last_acked = index
-                transfer.progressed = datagram.time
+                transfer.progressed = max(transfer.progressed, datagram.time)
         elif isinstance(packet, Error) and packet.code != ErrorCode.UNKNOWN_TRANSFER_ID:
             self._end(transfer, event)
 
@@ -505,7 +505,7 @@ class TransferTracker:
         repeated = transfer.content.retransmitted
         transfer.content.add(packet, whole=not datagram.cut)
         if transfer.content.retransmitted == repeated:
-            transfer.progressed = datagram.time
+            transfer.progressed = max(transfer.progressed, datagram.time)
 
     @staticmethod
     def _end(transfer: Transfer, event: Event) -> None:

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 from tests.fuzz.campaign import run
-from tests.fuzz.endure import limit_memory, machine_code
+from tests.fuzz.endure import limit_memory, machine_code, machine_code_that_follows
 
 _CHUNK = 500
 
@@ -31,7 +31,9 @@ def main() -> int:
     asked = parser.parse_args()
     begun, total, broken = time.monotonic(), Counter[str](), list[str]()
     chunks = range(asked.first, asked.first + asked.mutants, _CHUNK)
+    # Compiled once, before there are several processes.
     machine_code()
+    machine_code_that_follows()
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(asked.jobs, context, initializer=limit_memory) as pool:
         # A process that dies (machine code is not checked by anybody) ends the run with an exception.

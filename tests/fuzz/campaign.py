@@ -7,7 +7,7 @@ import traceback
 from collections import Counter
 from pathlib import Path
 
-from tests.fuzz.endure import TooSlow, endure
+from tests.fuzz.endure import CHECKS, TooSlow, as_the_command, endure
 from tests.fuzz.mutants import mutant, seeds
 
 CAPTURES = Path(__file__).resolve().parents[2] / "captures"
@@ -17,7 +17,7 @@ _IN_MEMORY = Path("/dev/shm")
 
 
 def run(first: int, count: int, keep: Path | None = None) -> tuple[Counter[str], list[str]]:
-    """Endure the mutants of these numbers; gives how they ended, and what broke (number, reason)."""
+    """Each mutant of these numbers goes through one check; gives how they ended, and what broke (number, reason)."""
     good, outcomes, broken = seeds(CAPTURES), Counter[str](), []
     with tempfile.NamedTemporaryFile(dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as file:
         path = Path(file.name)
@@ -25,7 +25,8 @@ def run(first: int, count: int, keep: Path | None = None) -> tuple[Counter[str],
             octets = mutant(number, good)
             path.write_bytes(octets)
             try:
-                outcomes[endure(path, whole=number % WHOLE_EVERY == 0)] += 1
+                check = as_the_command if number % WHOLE_EVERY == 0 else CHECKS[number % len(CHECKS)]
+                outcomes[endure(path, check)] += 1
             except (Exception, TooSlow) as error:
                 outcomes["broken"] += 1
                 where = "".join(traceback.format_tb(error.__traceback__)[-1:]).strip().replace("\n", " ")

@@ -1,4 +1,4 @@
-"""A small, fixed run of hostile captures; `make fuzz` is the long one."""
+"""A small, fixed run of hostile captures; `make fuzz` is the long one. What ever broke is kept and tried again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import random
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,10 +29,11 @@ from pxeconform.capture.links import LINK_NAMES
 from pxeconform.capture.records import walk_pcap, walk_pcapng
 from pxeconform.protocol import dhcp
 from tests.fuzz import campaign
-from tests.fuzz.endure import MEMORY, TooSlow, in_time
+from tests.fuzz.endure import CHECKS, MEMORY, TooSlow, as_the_command, endure, in_time
 from tests.fuzz.mutants import mutant, octets_of_frames, seeds
 
 ROOT = Path(__file__).resolve().parents[2]
+KEPT = sorted((ROOT / "tests" / "data" / "fuzz").iterdir())
 BUDGET = 3000
 
 
@@ -41,6 +44,13 @@ def test_a_fixed_run() -> None:
     assert done.stdout.startswith(tuple("0123456789")), done.stdout
     assert "broken" not in done.stdout
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < MEMORY
+
+
+@pytest.mark.parametrize("check", [*CHECKS, as_the_command])
+def test_what_once_broke(check: Callable[[Path], dict[str, Any]]) -> None:
+    assert len(KEPT) >= 3
+    for path in KEPT:
+        assert endure(path, check) in ("result", "warnings", "refused"), path.name
 
 
 class TestTheRunItself:
