@@ -96,6 +96,38 @@ def run(
 
 @app.command()
 @sentences
+def probe(
+    target: options.Target,
+    file: options.File = None,
+    ics: options.Ics = None,
+    tftp_port: options.TftpPort = 69,
+    pxe_port: options.PxePort = 4011,
+    patience: options.Patience = 60.0,
+    seed: options.Seed = None,
+    out: options.Out = None,
+    json_to: options.Json = None,
+) -> int:
+    """Which services answer, which TFTP options are taken, and which boot file each architecture gets."""
+    from pxeconform.cli.probing import probe_command
+    from pxeconform.cli.running import Wishes
+
+    return probe_command(
+        Wishes(
+            target=target,
+            files=tuple(file or ()),
+            ics=ics,
+            tftp_port=tftp_port,
+            pxe_port=pxe_port,
+            patience=patience,
+            seed=seed,
+            out=out,
+            json_to=json_to,
+        )
+    )
+
+
+@app.command()
+@sentences
 def analyze(
     captures: options.Captures,
     client: options.Client = None,
