@@ -2,7 +2,7 @@
 
 PY := .venv/bin/python
 
-.PHONY: demo test test-firmware test-shared check matrix bench fuzz clean
+.PHONY: demo test test-firmware test-shared captures check matrix bench fuzz clean
 
 demo: .venv/.runs
 	.venv/bin/pxeconform demo
@@ -16,7 +16,11 @@ test-firmware: .venv/.tests
 
 # Tests on the lab captures; PXECONFORM_SHARED names the folder that holds `captures/`.
 test-shared: .venv/.tests
-	PXECONFORM_SHARED="$${PXECONFORM_SHARED:-../shared}" $(PY) -m pytest tests/shared -m shared
+	PXECONFORM_SHARED="$${PXECONFORM_SHARED:-../shared}" $(PY) -m pytest tests/shared tests/stories -m shared
+
+# Plays every scenario of tests/causes again and writes its capture; installs firmware and servers where it may. An hour.
+captures: .venv/.tests
+	$(PY) -m tests.causes.make --install --jobs 2
 
 check: .venv/.tests
 	.venv/bin/ruff check .

@@ -84,7 +84,8 @@ def _offers_rejected(case: BootCase) -> Symptom | None:
         return None
     offer, problems = bad[0]
     text = f"the client ignores the offer of {offer.server}: {'; '.join(problems)}"
-    return Symptom(text, tuple(offer.frame for offer, _ in bad), "likely")
+    # On its screen that is no different from no offer at all.
+    return Symptom(text, tuple(offer.frame for offer, _ in bad), "likely", CAUSE_CODES["no-dhcp-offer"])
 
 
 _AWAITED = (
@@ -245,10 +246,17 @@ def request_unanswered(case: BootCase) -> Symptom | None:
 
 def conflict(case: BootCase) -> Symptom | None:
     """DECLINE after the ACK."""
-    declines = case.boot.evidence.of(Role.DECLINE)
+    found = case.boot.evidence
+    declines = found.of(Role.DECLINE)
     if not case.failed_at(_STEP_ADDRESS) or not declines:
         return None
-    return Symptom("the client declined the address: another station has it", case.frames(Role.ACK, Role.DECLINE))
+    frames = case.frames(Role.ACK, Role.DECLINE)
+    acks = found.of(Role.ACK)
+    probed = acks and found.trace.neighbours.asked_between(acks[0].time, declines[-1].time, acks[0].message.yiaddr)
+    if probed:
+        return Symptom("the client asked who has its address, and declined it: another station has it", frames)
+    text = "the client declined its address, and no ARP probe was seen: another station may have it, or it looks unfit"
+    return Symptom(text, frames, "likely")
 
 
 def arp(case: BootCase) -> Symptom | None:

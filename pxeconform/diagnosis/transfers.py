@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from pxeconform.diagnosis.model import Diagnosis, Rule, Symptom, apply
 from pxeconform.protocol.tftp import DEFAULT_BLOCK_SIZE, LAST_BLOCK_NUMBER, Ack, Data, Error, Oack, Request
-from pxeconform.registry.screen_codes import INTEL_CODES, CauseCodes
+from pxeconform.registry.screen_codes import CAUSE_CODES, INTEL_CODES
 from pxeconform.registry.tftp_codes import ErrorCode
 from pxeconform.sessions.evidence import refused_options
 from pxeconform.sessions.http import Fetch
@@ -92,7 +92,7 @@ def _other_error(case: TransferCase) -> Symptom | None:
     intel = f"PXE-T{packet.code:02d}"
     if symptom is None or intel not in INTEL_CODES:
         return symptom
-    return Symptom(symptom.summary, symptom.frames, codes=CauseCodes(intel, "PXE-E23", None))
+    return Symptom(symptom.summary, symptom.frames, codes=replace(CAUSE_CODES["tftp-error"], intel=intel))
 
 
 def _client_error(case: TransferCase) -> Symptom | None:
@@ -212,7 +212,15 @@ def _stalled(case: TransferCase) -> Symptom | None:
             return None
     last = _last_of(transfer, Sender.SERVER)
     text = f"{transfer.server} sends nothing more after block {transfer.content.highest} of {transfer.file}"
-    return Symptom(text, (*_ends(case), *((last.frame,) if last is not None else ())))
+    frames = (*_ends(case), *((last.frame,) if last is not None else ()))
+    closed = [
+        d for d in transfer.unreachable if last is not None and d.time >= last.time and d.source != transfer.server
+    ]
+    if not closed:
+        return Symptom(text, frames)
+    text += f", and {closed[0].reporter} says by ICMP that nothing listens there any more"
+    codes = replace(CAUSE_CODES["tftp-stalled"], edk2=CAUSE_CODES["tftp-unreachable"].edk2)
+    return Symptom(text, (*frames, *(d.frame for d in closed)), codes=codes)
 
 
 def _loss(case: TransferCase) -> Symptom | None:

@@ -167,6 +167,8 @@ IPXE_CODES: Mapping[str, ScreenCode] = _by_code(
         _ipxe("2d03e13b", "Nothing to boot: No such file or directory", "an address, but no boot file"),
         _ipxe("4c106035", "Connection timed out", "request to port 4011 unanswered, ICMP or not"),
         _ipxe("2d12603b", "No such file or directory", "the TFTP server refuses the file"),
+        _ipxe("0212603c", "Permission denied", "ERROR 2 from the TFTP server"),
+        _ipxe("3c126003", "Operation not supported", "another ERROR from the TFTP server (0 was tried)"),
         _ipxe("4c126035", "Connection timed out", "no TFTP answer: ARP, route, port, ICMP or a dead server"),
         _ipxe("2e008081", "Exec format error", "boot file of another architecture or format"),
     )
@@ -300,8 +302,8 @@ CAUSE_CODES: Mapping[str, CauseCodes] = MappingProxyType(
         "tftp-silent": CauseCodes("PXE-E32", "PXE-E18", "4c126035"),
         "tftp-data-port-blocked": CauseCodes("PXE-E32", "PXE-E18", "4c126035"),
         "tftp-file-not-found": CauseCodes("PXE-T01", "PXE-E23", "2d12603b"),
-        "tftp-access-violation": CauseCodes("PXE-T02", "PXE-E23", "2d12603b"),
-        "tftp-error": CauseCodes("PXE-E36", "PXE-E23", None),
+        "tftp-access-violation": CauseCodes("PXE-T02", "PXE-E23", "0212603c"),
+        "tftp-error": CauseCodes("PXE-E36", "PXE-E23", "3c126003"),
         "tftp-option-refused": CauseCodes("PXE-E36", "PXE-E23", None),
         "tftp-stalled": CauseCodes("PXE-E35", "PXE-E18", "4c126035"),
         "mtu-black-hole": CauseCodes("PXE-E35", "PXE-E18", "4c126035"),
@@ -338,6 +340,7 @@ class CodeVariant:
 CODE_VARIANTS: tuple[CodeVariant, ...] = (
     CodeVariant("no-boot-file", "edk2", "PXE-E21", "DHCPv6 without option 59"),
     CodeVariant("no-boot-file", "edk2", "PXE-E21", "tag 6 has bit 3 set, and there is neither a boot file nor a menu"),
+    CodeVariant("tftp-stalled", "edk2", "PXE-E99", "ICMP unreachable in mid-transfer: the service ended"),
     CodeVariant("tftp-unreachable", "edk2", "PXE-E22", "by the source; OVMF 2022.11 showed PXE-E99"),
     CodeVariant("tftp-file-not-found", "intel", "PXE-E3B", "the line after PXE-T01"),
     CodeVariant("tftp-access-violation", "intel", "PXE-E3C", "the line after PXE-T02"),

@@ -321,7 +321,10 @@ def _downloads(attempt: Attempt, found: Evidence) -> tuple[tuple[Transfer, ...],
         for event in attempt.of(Role.ITEM_REPLY, Role.PROXY_REPLY, Role.ACK, Role.OFFER)
     } - {""}
     asked = [transfer for transfer in reads if _bare(transfer.file) in named]
-    if not asked and reads:
+    if found.url is not None:
+        # What comes by HTTP may be a program that goes on by TFTP.
+        asked = []
+    elif not asked and reads:
         credentials = found.credential_file
         plain = [transfer for transfer in reads if transfer.file != credentials]
         whole = [transfer for transfer in plain if transfer.delivered]

@@ -27,6 +27,7 @@ Endpoint = tuple[str, int]
 
 _MODES = frozenset({"octet", "netascii", "mail"})
 _MOST_ORPHANS = 10_000
+_MOST_SPARE = 16
 _PROBE_ERRORS = frozenset({ErrorCode.NOT_DEFINED, ErrorCode.OPTION_NEGOTIATION_FAILED})
 
 
@@ -109,6 +110,10 @@ class Transfer:
     """The server's transfer identifier, from its first reply on."""
     other_tids: list[int] = field(default_factory=list)
     """Further ports that the server answered from: one for each duplicate of the request."""
+    taken_up: bool = False
+    """The client has answered to `server_port`."""
+    spare: dict[int, tuple[Datagram, Packet, Event]] = field(default_factory=dict)
+    """The first datagram from each of `other_tids`, as long as the client may still go on with that one."""
     acknowledged: tftp.Options = ()
     content: Content = field(default_factory=Content)
     data_packets: int = 0
@@ -445,8 +450,12 @@ class TransferTracker:
 
     def _from_client(self, transfer: Transfer, datagram: Datagram, packet: Packet) -> None:
         event = self._append(transfer, datagram, packet, Sender.CLIENT)
+        goes_on = isinstance(packet, Ack | Data)
         if datagram.destination_port in transfer.other_tids:
-            return
+            if transfer.taken_up or not goes_on:
+                return
+            self._take_up(transfer, datagram.destination_port)
+        transfer.taken_up |= goes_on and datagram.destination_port == transfer.server_port
         if isinstance(packet, Ack):
             transfer.content.zero_acknowledged |= packet.block == 0 and transfer.last_acked >= tftp.LAST_BLOCK_NUMBER
             index = transfer.content.index_of(packet.block, transfer.last_acked)
@@ -477,7 +486,25 @@ class TransferTracker:
             if datagram.source_port not in transfer.other_tids:
                 transfer.other_tids.append(datagram.source_port)
                 self._by_server_tid.setdefault(datagram.sender, transfer)
+                if not transfer.taken_up and len(transfer.spare) < _MOST_SPARE:
+                    transfer.spare[datagram.source_port] = (datagram, packet, event)
             return
+        self._hear(transfer, datagram, packet, event)
+
+    def _take_up(self, transfer: Transfer, port: int) -> None:
+        """The client goes on with a later answer to its repeated request: the earlier one never reached it."""
+        if transfer.server_port is None:
+            return
+        transfer.other_tids[transfer.other_tids.index(port)] = transfer.server_port
+        transfer.server_port = port
+        transfer.acknowledged = ()
+        transfer.data_packets = 0
+        transfer.content = Content(hashed=self._hash_contents, keep=self._keep)
+        if port in transfer.spare:
+            self._hear(transfer, *transfer.spare.pop(port))
+
+    def _hear(self, transfer: Transfer, datagram: Datagram, packet: Packet, event: Event) -> None:
+        """A datagram from the transfer identifier that counts."""
         transfer.answered = True
         if isinstance(packet, Oack):
             if not transfer.acknowledged:

@@ -93,6 +93,18 @@ def test_a_single_port_server_serves_two_clients() -> None:
     assert second.delivered
 
 
+def test_a_client_that_never_got_the_first_answer_goes_on_with_the_second() -> None:
+    wire = Wire()
+    wire.rrq()
+    wire.data(1, b"lost", TID)
+    wire.rrq()
+    wire.data(1, b"kept", OTHER_TID)
+    wire.ack(1, CLIENT, OTHER_TID)
+    transfer = only(wire)
+    assert (transfer.server_port, transfer.other_tids) == (OTHER_TID[1], [TID[1]])
+    assert (transfer.delivered, transfer.content.sha256) == (True, sha256(b"kept"))
+
+
 def test_the_same_request_twice_is_one_transfer_with_two_server_ports() -> None:
     wire = Wire()
     wire.rrq()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.causes.make.scenarios import ALL
+from tests.causes.make.servers import PACKAGES
 from tests.causes.make.stage import DATA, Scenario, make, retell
 
 
@@ -25,6 +27,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=DATA)
     parser.add_argument("--missing", action="store_true", help="only those that are not there yet")
     parser.add_argument("--retell", action="store_true", help="write truth files again, without playing anything")
+    parser.add_argument("--install", action="store_true", help="install the Debian packages that are missing")
     parser.add_argument("--keep", type=Path, help="keep what the programs wrote below this folder")
     asked = parser.parse_args()
     chosen = [s for s in ALL if any(fnmatch.fnmatch(s.name, pattern) for pattern in asked.names)]
@@ -38,6 +41,12 @@ def main() -> int:
     if asked.list:
         print("\n".join(f"{s.name}: {s.title}" for s in chosen))
         return 0
+    lacking = missing({package for scenario in chosen for package in (*scenario.client.packages, *PACKAGES)})
+    if lacking and asked.install:
+        subprocess.run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *lacking], check=True)
+    elif lacking:
+        print(f"not installed: {' '.join(lacking)}", file=sys.stderr)
+        return 2
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="causes-"))
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
@@ -46,6 +55,13 @@ def main() -> int:
     if asked.keep is None:
         shutil.rmtree(folder)
     return 0 if all(went) else 1
+
+
+def missing(packages: set[str]) -> list[str]:
+    """Those that are not installed."""
+    argv = ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\\n", *packages]
+    said = subprocess.run(argv, capture_output=True, text=True, check=False).stdout
+    return sorted(packages - {line.split()[1] for line in said.splitlines() if line.startswith("ii")})
 
 
 def _one(scenario: Scenario, folder: Path, out: Path) -> bool:

@@ -54,11 +54,11 @@ _Q35 = ("-machine", "q35", "-m", "512")
 BIOS = Machine(
     "SeaBIOS 1.16 with QEMU's iPXE ROM (2019)", "ipxe", 0, ("qemu-system-x86", "ipxe-qemu"), board=_PC, device="e1000"
 )
-BIOS_IPXE_NEW = Machine(
-    "SeaBIOS 1.16 with the iPXE 1.21.1 ROM of the package ipxe",
-    *("ipxe", 0, ("qemu-system-x86", "ipxe")),
+BIOS_REALTEK = Machine(
+    "SeaBIOS 1.16 with QEMU's iPXE ROM (2019) for a Realtek card",
+    *("ipxe", 0, ("qemu-system-x86", "ipxe-qemu")),
     board=_PC,
-    device="virtio-net-pci,romfile=/usr/lib/ipxe/virtio-net.rom",
+    device="rtl8139",
 )
 UEFI = Machine(
     "OVMF 2022.11 (edk2), x64",

@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.causes.make.stage import Stage
 
+PACKAGES = (
+    *("dnsmasq-base", "isc-dhcp-server", "kea-dhcp4-server", "tftpd-hpa", "nginx-light"),
+    *("nftables", "tcpdump", "tshark", "ethtool", "iproute2", "pxelinux", "ipxe", "grub-efi-amd64-bin", "grub-common"),
+)
+"""What all scenarios together need besides their clients."""
+
 _DNSMASQ = (
     "dnsmasq --keep-in-foreground --conf-file=/dev/null --pid-file= --user=root --group= --log-facility=- --port=0"
 )
@@ -64,17 +70,8 @@ def tftpd_hpa(stage: Stage, host: str, *options: str) -> None:
 
 def atftpd(stage: Stage, host: str, *options: str) -> None:
     """atftpd on the stage's files."""
-    argv = [
-        _unpacked("atftpd"),
-        "--daemon",
-        "--no-fork",
-        "--user",
-        "root.root",
-        "--logfile",
-        "-",
-        *options,
-        stage.files,
-    ]
+    argv: list[str | Path] = [_unpacked("atftpd"), "--daemon", "--no-fork", "--user", "root.root", "--logfile", "-"]
+    argv += [*options, stage.files]
     stage.serve(host, argv, ports=(69,))
 
 

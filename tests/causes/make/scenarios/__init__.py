@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.causes.make.scenarios import address, discovery, download, start, transfer
+from tests.causes.make.scenarios import address, discovery, download, odd, start, transfer
 from tests.causes.make.stage import Scenario
 
 ALL: tuple[Scenario, ...] = (
@@ -11,4 +11,5 @@ ALL: tuple[Scenario, ...] = (
     *download.SCENARIOS,
     *transfer.SCENARIOS,
     *start.SCENARIOS,
+    *odd.SCENARIOS,
 )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from tests.causes.make.clients import BIOS, UBOOT, UEFI, dhcp_then
+from tests.causes.make.clients import BIOS, UBOOT, UEFI, UEFI_IPXE_ROM, dhcp_then
 from tests.causes.make.scenarios.common import (
     GRUB_RUNS,
     IPXE_GIVES_UP,
     ONE,
+    POOL,
     PXELINUX,
     PXELINUX_RUNS,
     TWO,
@@ -154,9 +155,11 @@ def _spanning_tree(stage: Stage) -> None:
         stage.wire.ip("link", "set", BRIDGE, "type", "bridge", *words)
 
 
-def _slow_server(stage: Stage) -> None:
-    """Every DISCOVER gets through, and the only server starts late."""
-    usual_bios(stage)
+def _pings_first(stage: Stage) -> None:
+    """dnsmasq looks for seconds whether an address is in use, before it offers it."""
+    stage.file("pxelinux.0", PXELINUX)
+    stage.host("one", ONE)
+    dnsmasq(stage, "one", POOL, "--dhcp-boot=pxelinux.0", tftp=True)
 
 
 _FETCH = "busybox tftp -g -r pxelinux.0 -l got 10.77.0.1"
@@ -176,6 +179,13 @@ SCENARIOS = (
         *(UEFI, _pool_empty),
         Expected("failed", "no-dhcp-offer", frames=_DISCOVER, near=("proxy-only", "late-link")),
         until=r"PXE-E\d\d",
+    ),
+    Scenario(
+        "no-dhcp-offer-ipxe-efi",
+        "No DHCP server is on the network of an iPXE for UEFI",
+        *(UEFI_IPXE_ROM, _nobody),
+        Expected("failed", "no-dhcp-offer", frames=_DISCOVER, near=("proxy-only", "late-link")),
+        until=IPXE_GIVES_UP,
     ),
     Scenario(
         "near-no-dhcp-offer-first-offer-lost",
@@ -305,6 +315,13 @@ SCENARIOS = (
         Expected("booted", "late-link", frames=f"{_DISCOVER} or {_OFFER}"),
         until=PXELINUX_RUNS,
         point="client",
+    ),
+    Scenario(
+        "near-late-link-server-pings",
+        "dnsmasq pings the address for three seconds, so its offer follows the client's third DISCOVER at once",
+        *(BIOS, _pings_first),
+        Expected("booted", near=("late-link", "no-dhcp-offer", "offers-ignored")),
+        until=PXELINUX_RUNS,
     ),
     Scenario(
         "no-boot-file-uboot",

@@ -183,7 +183,14 @@ SCENARIOS = (
         until=PXELINUX_RUNS,
     ),
     Scenario(
-        "proxy-silent-ipxe-rom",
+        "proxy-silent-bios",
+        "iPXE meets a proxy whose port 4011 is dropped by a firewall, and goes on with nothing to boot",
+        *(BIOS, _class_and_firewall),
+        Expected("failed", "proxy-silent", frames=_ABOUT_4011, near=("boot-server-silent", "no-boot-file")),
+        until=IPXE_GIVES_UP,
+    ),
+    Scenario(
+        "proxy-silent-ipxe-efi",
         "iPXE as UEFI ROM meets a proxy whose port 4011 is dropped by a firewall",
         *(UEFI_IPXE_ROM, _class_and_firewall),
         Expected("failed", "proxy-silent", frames=_ABOUT_4011, near=("boot-server-silent",)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.causes.make.clients import AA64, BIOS, BIOS_IPXE_NEW, UBOOT, UEFI, UEFI_HTTP
+from tests.causes.make.clients import AA64, BIOS, BIOS_REALTEK, UBOOT, UEFI, UEFI_HTTP, UEFI_IPXE_ROM
 from tests.causes.make.scenarios.common import (
     GRUB_RUNS,
     IPXE_GIVES_UP,
@@ -88,14 +88,6 @@ def _data_port_bios(stage: Stage) -> None:
 
 def _data_port_uefi(stage: Stage) -> None:
     usual_uefi(stage)
-    stage.obey(f"ip saddr {ONE} udp sport 1024-65535 drop")
-
-
-def _single_port(stage: Stage) -> None:
-    """The same firewall, and a server that answers from port 69 only."""
-    stage.file("pxelinux.0", PXELINUX)
-    stage.host("one", ONE)
-    dnsmasq(stage, "one", POOL, "--dhcp-boot=pxelinux.0", "--tftp-single-port", tftp=True)
     stage.obey(f"ip saddr {ONE} udp sport 1024-65535 drop")
 
 
@@ -261,13 +253,6 @@ SCENARIOS = (
         until=r"PXE-E\d\d",
     ),
     Scenario(
-        "near-tftp-data-port-blocked-single-port",
-        "The same firewall; dnsmasq answers from port 69 (--tftp-single-port)",
-        *(BIOS, _single_port),
-        Expected("booted", near=("tftp-data-port-blocked", "tftp-silent")),
-        until=PXELINUX_RUNS,
-    ),
-    Scenario(
         "near-tftp-data-port-blocked-once",
         "Only the first answer from the transfer port is lost",
         *(BIOS, _first_answer_lost),
@@ -277,7 +262,7 @@ SCENARIOS = (
     Scenario(
         "tftp-file-not-found-bios",
         "The boot file's name ends in the letter O in place of a zero",
-        *(BIOS_IPXE_NEW, _misspelt_bios),
+        *(BIOS_REALTEK, _misspelt_bios),
         Expected("failed", "tftp-file-not-found", frames=_ERROR, near=("tftp-access-violation", "tftp-error")),
         until=IPXE_GIVES_UP,
     ),
@@ -301,6 +286,27 @@ SCENARIOS = (
         *(UEFI, _unreadable_uefi),
         Expected("failed", "tftp-access-violation", frames=_ERROR, near=("tftp-file-not-found", "tftp-error")),
         until=r"PXE-E\d\d",
+    ),
+    Scenario(
+        "tftp-file-not-found-ipxe-efi",
+        "The boot file is in another folder; the client is an iPXE for UEFI",
+        *(UEFI_IPXE_ROM, _misspelt_uefi),
+        Expected("failed", "tftp-file-not-found", frames=_ERROR, near=("tftp-access-violation", "tftp-error")),
+        until=IPXE_GIVES_UP,
+    ),
+    Scenario(
+        "tftp-access-violation-ipxe-efi",
+        "tftpd-hpa serves only files that everybody may read; the client is an iPXE for UEFI",
+        *(UEFI_IPXE_ROM, _unreadable_uefi),
+        Expected("failed", "tftp-access-violation", frames=_ERROR, near=("tftp-file-not-found", "tftp-error")),
+        until=IPXE_GIVES_UP,
+    ),
+    Scenario(
+        "tftp-silent-ipxe-efi",
+        "A firewall before the TFTP server drops every request of an iPXE for UEFI",
+        *(UEFI_IPXE_ROM, _firewall_uefi),
+        Expected("failed", "tftp-silent", frames=_RRQ, near=("tftp-data-port-blocked", "arp-unanswered")),
+        until=IPXE_GIVES_UP,
     ),
     Scenario(
         "tftp-error-bios",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.causes.make.clients import BIOS, BIOS_IPXE_NEW, UEFI, dhcp_then
+from tests.causes.make.clients import BIOS, BIOS_REALTEK, UEFI, dhcp_then
 from tests.causes.make.scenarios.common import GRUB_RUNS, ONE, POOL, PXELINUX, PXELINUX_RUNS, usual_bios, usual_uefi
 from tests.causes.make.servers import dnsmasq
 from tests.causes.make.stage import Expected, Scenario, Stage
@@ -103,7 +103,7 @@ def _loss(stage: Stage) -> None:
 
 def _loss_bios(stage: Stage) -> None:
     usual_bios(stage)
-    stage.obey("udp sport 1024-65535 udp dport 1024-65535 numgen random mod 100 < 8 drop")
+    stage.obey("udp sport 1024-65535 udp dport 1024-65535 numgen inc mod 6 == 3 drop")
 
 
 def _noise(stage: Stage) -> None:
@@ -124,7 +124,9 @@ def _switched_off(stage: Stage) -> None:
 
 
 def _switched_off_bios(stage: Stage) -> None:
-    usual_bios(stage)
+    """The boot file is large enough for the hand to reach the switch in time."""
+    usual_bios(stage, filename="large.0")
+    stage.file("large.0", PXELINUX.read_bytes() + bytes(16_000_000))
 
     def off(stage: Stage) -> None:
         stage.wait_for_octets(20_000)
@@ -229,8 +231,8 @@ SCENARIOS = (
     ),
     Scenario(
         "packet-loss-bios",
-        "Eight of a hundred packets of the transfer are lost",
-        *(BIOS_IPXE_NEW, _loss_bios),
+        "Every sixth packet of the transfer is lost",
+        *(BIOS_REALTEK, _loss_bios),
         Expected("booted", "packet-loss", frames="tftp", near=("tftp-stalled",)),
         until=PXELINUX_RUNS,
         seconds=150,
