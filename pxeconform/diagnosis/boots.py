@@ -5,10 +5,14 @@ The order is that of the nine steps, causes that only disturb come last; so the 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pxeconform.diagnosis import symptoms
 from pxeconform.diagnosis.model import Diagnosis, Rule, apply
 from pxeconform.diagnosis.symptoms import STEP_DOWNLOAD, BootCase
 from pxeconform.diagnosis.transfers import TransferCase, diagnose_transfer
+from pxeconform.registry.screen_codes import IPXE_EFI_CODES
+from pxeconform.sessions.firmware import Firmware
 from pxeconform.sessions.steps import settled
 
 _DHCP_OF = "dhcp && dhcp.hw.mac_addr == {mac}"
@@ -187,8 +191,16 @@ def diagnose_boot(case: BootCase) -> tuple[Diagnosis, ...]:
     }
     found = [d for rule in BOOT_RULES if (d := apply(rule, case, names)) is not None]
     found += _of_download(case)
+    if boot.firmware is Firmware.IPXE and boot.arch:
+        found = [_as_under_uefi(diagnosis) for diagnosis in found]
     unique = {diagnosis.cause: diagnosis for diagnosis in reversed(found)}
     return tuple(sorted((d for d in found if unique[d.cause] is d), key=lambda d: _SEVERITY[d.severity]))
+
+
+def _as_under_uefi(diagnosis: Diagnosis) -> Diagnosis:
+    """With the code that iPXE shows where it runs under UEFI (architecture other than 0)."""
+    shown = IPXE_EFI_CODES.get(diagnosis.codes.ipxe or "")
+    return replace(diagnosis, codes=replace(diagnosis.codes, ipxe=shown)) if shown is not None else diagnosis
 
 
 def _of_download(case: BootCase) -> list[Diagnosis]:

@@ -164,8 +164,12 @@ EDK2_CODES: Mapping[str, ScreenCode] = _by_code(
 IPXE_CODES: Mapping[str, ScreenCode] = _by_code(
     (
         _ipxe("040ee119", "No configuration methods succeeded", "no offer with an address, proxy offers or not"),
-        _ipxe("2d03e13b", "Nothing to boot: No such file or directory", "an address, but no boot file"),
-        _ipxe("4c106035", "Connection timed out", "request to port 4011 unanswered, ICMP or not"),
+        _ipxe(
+            "2d03e13b",
+            "Nothing to boot: No such file or directory",
+            "an address, but no boot file, or no answer on port 4011",
+        ),
+        _ipxe("4c106035", "Connection timed out", "boot server request to port 4011 unanswered, ICMP or not"),
         _ipxe("2d12603b", "No such file or directory", "the TFTP server refuses the file"),
         _ipxe("0212603c", "Permission denied", "ERROR 2 from the TFTP server"),
         _ipxe("3c126003", "Operation not supported", "another ERROR from the TFTP server (0 was tried)"),
@@ -174,6 +178,17 @@ IPXE_CODES: Mapping[str, ScreenCode] = _by_code(
     )
 )
 """iPXE, by the digits at the end of its ``http://ipxe.org/`` address."""
+
+IPXE_EFI_CODES: Mapping[str, str] = MappingProxyType(
+    {
+        "040ee119": "040ee186",
+        "2d03e13b": "2d03e18e",
+        "2d12603b": "2d12608e",
+        "0212603c": "0212608f",
+        "4c126035": "4c126092",
+    }
+)
+"""What iPXE shows under UEFI for the same: the last two digits are the platform's own error (IPXE-2019.01, seen)."""
 
 CODES: Mapping[ScreenFamily, Mapping[str, ScreenCode]] = MappingProxyType(
     {"intel": INTEL_CODES, "edk2": EDK2_CODES, "ipxe": IPXE_CODES}
@@ -291,7 +306,7 @@ CAUSE_CODES: Mapping[str, CauseCodes] = MappingProxyType(
         "no-dhcp-offer": CauseCodes("PXE-E51", "PXE-E18", "040ee119"),
         "proxy-only": CauseCodes("PXE-E52", "PXE-E16", "040ee119"),
         "no-boot-file": CauseCodes("PXE-E53", "PXE-E16", "2d03e13b"),
-        "proxy-silent": CauseCodes("PXE-E55", "PXE-E16", "4c106035"),
+        "proxy-silent": CauseCodes("PXE-E55", "PXE-E16", "2d03e13b"),
         "boot-server-silent": CauseCodes("PXE-E78", "PXE-E18", "4c106035"),
         "offers-ignored": CauseCodes("PXE-E51", "PXE-E18", "040ee119"),
         "dhcp-request-unanswered": CauseCodes("PXE-E51", "PXE-E18", "040ee119"),

@@ -323,7 +323,7 @@ STORIES = (
                 {4: {"dhcpv6.msgtype": "2", "dhcpv6.iaaddr.ip": "fd12:3456:789a:1::aaaa"}},
                 {
                     "boots.0.steps.1.frames": [4],
-                    "boots.0.boot_file": "tftp://[fd12:3456:789a:1::1]/ipxe.efi",
+                    "boots.0.boot_file": "ipxe.efi",
                 },
             ),
             Sentence(

@@ -360,7 +360,7 @@ def test_screen_tables_are_keyed_by_their_code_and_family() -> None:
         ("no-dhcp-offer", ("PXE-E51", "PXE-E18", "040ee119")),
         ("proxy-only", ("PXE-E52", "PXE-E16", "040ee119")),
         ("no-boot-file", ("PXE-E53", "PXE-E16", "2d03e13b")),
-        ("proxy-silent", ("PXE-E55", "PXE-E16", "4c106035")),
+        ("proxy-silent", ("PXE-E55", "PXE-E16", "2d03e13b")),
         ("tftp-unreachable", ("PXE-E32", "PXE-E99", "4c126035")),
         ("tftp-file-not-found", ("PXE-T01", "PXE-E23", "2d12603b")),
         ("nbp-wrong-architecture", (None, None, "2e008081")),

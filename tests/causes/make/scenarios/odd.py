@@ -46,8 +46,8 @@ def _greedy_oack(stage: Stage) -> None:
     """The OACK of `blksize 1468` says 9468: more than was asked for (RFC 2348)."""
     usual_uefi(stage)
     oack = f"ip saddr {ONE} udp sport 1024-65535 @th,64,16 6"
-    # The options of the first request are answered in the order tsize, blksize.
-    stage.obey(f"{oack} @th,80,40 0x7473697a65 @th,248,8 set 0x39 {_NO_CHECKSUM}")
+    # EDK2 takes no offence in the probe (tsize, blksize), so the answer to its second request (blksize) is altered.
+    stage.obey(f"{oack} @th,80,32 0x626c6b73 @th,144,8 set 0x39 {_NO_CHECKSUM}")
 
 
 def _wraps_to_one(stage: Stage) -> None:

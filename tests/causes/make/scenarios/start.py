@@ -120,7 +120,7 @@ SCENARIOS = (
             near=("nbp-not-started", "nbp-wrong-architecture"),
             boots=("edk2", "ipxe", "ipxe"),
         ),
-        until=25.0,
+        until=45.0,
     ),
     Scenario(
         "near-chain-load-loop-chain",
