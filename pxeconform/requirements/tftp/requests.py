@@ -22,6 +22,7 @@ from pxeconform.requirements.model import (
     unclear,
     unsupported,
 )
+from pxeconform.requirements.tftp.knocks import knocks
 from pxeconform.requirements.tftp.occasions import describe
 from pxeconform.requirements.tftp.turns import Turn, answer_window, missed, too_short, turns
 from pxeconform.requirements.view import View
@@ -83,7 +84,21 @@ def _openings(view: View) -> list[Opening]:
 
 def _is_silence(turn: Turn, view: View) -> bool:
     """No answer came at all, although the server answers others; a repeated request is counted where it is answered."""
-    return turn.transfer.server_port is None and view.slowest_answer(turn.transfer.server) is not None
+    lives = view.slowest_answer(turn.transfer.server) is not None
+    return turn.transfer.server_port is None and lives and not _is_dead(turn, view)
+
+
+def _is_dead(turn: Turn, view: View) -> bool:
+    """Something before it in the same scenario stopped the server for good: that is charged to what did it."""
+    scenario, server, asked = turn.asked.scenario, turn.transfer.server, turn.asked.time
+    harmless = is_served(turn.transfer, view) or is_missing(turn.transfer.file)
+    if not scenario or not harmless:
+        return False
+    others = [t for t in view.transfers if t.server == server and t is not turn.transfer]
+    before = any(t.events[0].scenario == scenario and t.started < asked for t in others) or any(
+        view.scenario_of(knock.frame) == scenario and knock.time < asked for knock in knocks(view)
+    )
+    return before and not any(t.answered and t.ended > asked for t in others)
 
 
 def is_missing(name: str) -> bool:
