@@ -24,9 +24,10 @@ def list_command(profile: str | None, level: str, scenarios: bool) -> int:
         rule = find(identifier)
         if rule is not None:
             requirement = rule.requirement
+            unseen = f" (unseen from outside: {requirement.unseen})" if requirement.unseen else ""
             console.print(
                 f"[bold]{identifier:20}[/] {requirement.level.value:8} {requirement.role.value:10} "
-                f"{requirement.document} §{requirement.section}: {requirement.text}",
+                f"{requirement.document} §{requirement.section}: {requirement.text}{unseen}",
                 highlight=False,
                 soft_wrap=True,
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
+from pxeconform.registry.measured import violators
 from pxeconform.report import words
 from pxeconform.report.excerpt import IN_FULL, IN_SUMMARY
 from pxeconform.report.safe import for_terminal
@@ -351,6 +352,8 @@ def requirement_page(rule: AnyRule, console: Console, scenarios: Sequence[tuple[
         page.field("Level", "derived: no single sentence of the document says it, the level is our reading")
     if requirement.unconfirmed:
         page.field("Unconfirmed", "no server or client of the field was at hand to confirm how it is read")
+    if requirement.unseen:
+        page.field("Unseen", f"from outside it does not show {requirement.unseen}")
     page.field("Bites when", meaning(rule.when))
     page.field("Then owed", meaning(rule.then))
     for at, outcome in enumerate(rule.expected):
@@ -360,6 +363,8 @@ def requirement_page(rule: AnyRule, console: Console, scenarios: Sequence[tuple[
     if rule.assumes:
         page.field("Assumes", rule.assumes)
     page.field("If not seen", rule.lacking)
+    for at, row in enumerate(violators(requirement.id)):
+        page.field("" if at else "Violated by", f"{row.server}: {row.observed}")
     page.title("How it is provoked")
     if not scenarios:
         page.line("by no scenario here: it is judged where it comes up, in runs and in captures", indent=_INDENT)

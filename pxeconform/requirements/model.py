@@ -97,6 +97,8 @@ class Requirement:
     """No server or client of the field was at hand to confirm how it is read."""
     clients: str = ""
     """Which clients notice a violation, and how."""
+    unseen: str = ""
+    """What of it cannot be observed from outside, and why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,9 +174,10 @@ def nobody_answers(turn: Turn, view: View) -> Fact:
 # -- the table --------------------------------------------------------------------------------------------------------
 
 
-def _rule(requirement: str, section: str, level: Level, text: str, clients: str) -> Requirement:
+def _rule(requirement: str, section: str, level: Level, text: str, clients: str, *, unseen: str = "") -> Requirement:
     document = "RFC 1350" if requirement.startswith("1350") else "RFC 1123"
-    return Requirement(f"TFTP-{requirement}", document, section, level, Role.TFTP, text, clients=clients)
+    name = f"TFTP-{requirement}"
+    return Requirement(name, document, section, level, Role.TFTP, text, clients=clients, unseen=unseen)
 
 
 _NOBODY = "No client: whoever reaches the server reads its keys and passwords."
@@ -192,7 +193,14 @@ RULES: tuple[AnyRule, ...] = (
         lacking="no path with two dots was asked for",
     ),
     Rule(
-        _rule("1123-ACL-01", "4.2.3.4", Level.SHOULD, "Files of the operating system are not served.", _NOBODY),
+        _rule(
+            "1123-ACL-01",
+            "4.2.3.4",
+            Level.SHOULD,
+            "Access to paths is controlled: files of the operating system are not served.",
+            _NOBODY,
+            unseen="whether access can be configured: only the effect of a configuration shows on the wire",
+        ),
         Kind.SELF_EVIDENT,
         Scope.SESSION,
         when=absolute,
@@ -253,6 +261,7 @@ RULES: tuple[AnyRule, ...] = (
             Level.SHOULD,
             "A read request to a broadcast address is not answered, not even with an ERROR.",
             "All on a segment with many servers, which would all answer at once.",
+            unseen="whether the server got the broadcast at all: one that does not listen for it is as silent",
         ),
         Kind.OBLIGATION,
         Scope.SESSION,
@@ -268,6 +277,7 @@ RULES: tuple[AnyRule, ...] = (
             Level.SHOULD,
             "A write request to a broadcast address is not answered, not even with an ERROR.",
             "All on a segment with many servers, which would all take the file.",
+            unseen="whether the server got the broadcast at all: one that does not listen for it is as silent",
         ),
         Kind.OBLIGATION,
         Scope.SESSION,
