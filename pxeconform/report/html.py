@@ -56,7 +56,14 @@ def analysis_html(analysis: Dict) -> str:
 
 def results_html(results: Dict) -> str:
     """`results.html`: every verdict with what was expected, what was observed, and the frames that show it."""
+    from pxeconform.report.charts import transfer_chart
+
     verdicts = list(results.get("verdicts") or ())
+    timing = results.get("timing") or {}
+    rates = [
+        {**entry, "file": f"blksize {entry.get('blksize')}, windowsize {entry.get('windowsize')}", **_whole(entry)}
+        for entry in timing.get("throughput") or ()
+    ]
     numbered = [{"number": number, "known": words.known(v), **v} for number, v in enumerate(verdicts, 1)]
     return _render(
         "results.html.j2",
@@ -67,8 +74,18 @@ def results_html(results: Dict) -> str:
         breakdown=words.breakdown(verdicts),
         attention=[v for v in numbered if v.get("verdict") in ("error", "fail", "flaky")],
         seen=[state for state in words.VERDICT_WORDS if any(v.get("verdict") == state for v in verdicts)],
+        timing=timing,
+        speed_chart=Markup(transfer_chart(rates).decode()) if rates else "",
         levels=[level for level in words.LEVELS if any(v.get("level") == level for v in verdicts)],
     )
+
+
+def _whole(entry: Dict) -> dict[str, object]:
+    """A line of the timing as the chart of transfers has it: whole, and as long as its octets took."""
+    return {
+        "outcome": "complete",
+        "duration": entry["bytes"] / entry["throughput"] if entry.get("throughput") else None,
+    }
 
 
 def _worth_showing(boots: Sequence[Dict]) -> list[int]:

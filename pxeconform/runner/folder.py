@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.judge import confirmed, judge_view, tally
 from pxeconform.requirements.ledger import Coverage, Ledger, LedgerError, Waiver
 from pxeconform.requirements.model import AnyRule, Result, Verdict
+from pxeconform.requirements.timing import timing
 from pxeconform.requirements.view import Trace, View
 
 EVIDENCE, LEDGER, COVERAGE, RESULTS = "evidence.pcapng", "ledger.json", "coverage.json", "results.json"
@@ -35,6 +36,8 @@ class Results:
     verdicts: tuple[Verdict, ...]
     orphans: tuple[int, ...] = ()
     """Frames of the evidence that fit no session."""
+    timing: Mapping[str, Any] | None = None
+    """What the trace tells of the target's time."""
 
     def to_dict(self) -> dict[str, Any]:
         """As `results.json` has it."""
@@ -61,6 +64,7 @@ class Results:
                 for record in ledger.scenarios
             ],
             "orphans": list(self.orphans),
+            "timing": self.timing,
             "summary": tally(self.verdicts),
         }
 
@@ -113,7 +117,7 @@ class Judgement:
     def results(self) -> Results:
         """The verdicts as they stand. Raises `FolderError`."""
         verdicts = confirmed(self.verdicts, self._rules, _repetitions(self._folder))
-        return Results(self.view.ledger, verdicts, tuple(self.view.orphans))
+        return Results(self.view.ledger, verdicts, tuple(self.view.orphans), timing(self.view))
 
 
 def judge_folder(folder: Path, rules: Sequence[AnyRule] = RULES) -> Results:
