@@ -7,31 +7,14 @@ came late gets what it missed when its turn comes. So blocks are counted by clie
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from pxeconform.capture.datagrams import Datagram
 from pxeconform.protocol.tftp import Data, Options, option_value
-
-if TYPE_CHECKING:
-    from pxeconform.sessions.transfers import Event, Transfer
+from pxeconform.sessions.transfers import Event, Heard, Transfer
 
 Endpoint = tuple[str, int]
 
 _MOST_MEMBERS = 4096
-
-
-@dataclass(slots=True)
-class Heard:
-    """The blocks of a file that one member of a group has heard."""
-
-    blocks: set[int] = field(default_factory=set)
-    last: int | None = None
-
-    @property
-    def whole(self) -> bool:
-        """Every block from the first to the last."""
-        return self.last is not None and len(self.blocks) == self.last
 
 
 class Groups:

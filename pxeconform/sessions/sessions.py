@@ -13,7 +13,8 @@ from pxeconform.sessions.content import HEAD
 from pxeconform.sessions.dhcp import DhcpEvent, DhcpTracker
 from pxeconform.sessions.dhcp6 import Dhcp6Event, Dhcp6Tracker
 from pxeconform.sessions.routine import TransferSieve
-from pxeconform.sessions.transfers import Transfer, TransferTracker
+from pxeconform.sessions.tracker import TransferTracker
+from pxeconform.sessions.transfers import Transfer
 
 _MOST_NAMED = 10
 

@@ -18,7 +18,8 @@ from udp_traces import (
 )
 
 from pxeconform.protocol.tftp import Ack, Data, Error
-from pxeconform.sessions.transfers import Outcome, Sender, Transfer, TransferTracker
+from pxeconform.sessions.tracker import TransferTracker
+from pxeconform.sessions.transfers import Outcome, Sender, Transfer
 
 BLOCK = bytes(range(256)) * 2
 
