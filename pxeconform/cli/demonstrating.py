@@ -52,6 +52,11 @@ def demo_command(out: Path | None) -> int:
     return code or analysis_code
 
 
+_PATIENCE = 6.0
+_GROUP = "239.255.0.1"
+"""For the multicast option; what a server on the loopback network sends there does not leave the machine."""
+
+
 def _run(folder: Path) -> int:
     """Start the embedded server, certify it, stop it."""
     from pxeconform.api import Prepared, make
@@ -61,14 +66,16 @@ def _run(folder: Path) -> int:
     from pxeconform.runner.engine import Plan
     from pxeconform.runner.scenario import load
     from pxeconform.runner.selection import choose
-    from pxeconform.server.config import with_ephemeral_ports
+    from pxeconform.server.config import TftpSettings, with_ephemeral_ports
     from pxeconform.server.demo import demo_config, sample_credentials, sample_files
     from pxeconform.server.service import PxeServer
 
     make(folder)
     files, signers = sample_files(), (new_signer(DSA_1024_SHA1), new_signer(RSA_2048_SHA256))
     made, credentials = sample_credentials(files, signers)
-    config = with_ephemeral_ports(demo_config(files=files | made, credentials=credentials))
+    # Short timers: a demonstration that waits a minute for a server to give up is a long one.
+    timers = TftpSettings(first_timeout=0.3, tries=6, dally=2.0, multicast_group=_GROUP)
+    config = with_ephemeral_ports(demo_config(files=files | made, credentials=credentials, tftp=timers))
     selection = choose(load())
     with PxeServer(config) as server:
         ports = server.ports
@@ -77,6 +84,7 @@ def _run(folder: Path) -> int:
             scenarios=selection.scenarios,
             requirements=selection.requirements,
             claims=_claims(files, signers),
+            patience=_PATIENCE,
             seed=1,
         )
         return play_and_report(Prepared(plan, selection, folder), consoles(None))
@@ -85,7 +93,7 @@ def _run(folder: Path) -> int:
 def _claims(files: Mapping[str, bytes], signers: Sequence[Signer]) -> Claims:
     """What an ICS file would say of the demonstration's server; the first signer is the one to trust."""
     from pxeconform.requirements.ledger import BootService, Claims, KnownFile
-    from pxeconform.server.demo import demo_services
+    from pxeconform.server.demo import TEXT_FILE, UPLOAD_PREFIX, demo_services
 
     layers: dict[int, int] = {}
     for service in demo_services():
@@ -93,6 +101,11 @@ def _claims(files: Mapping[str, bytes], signers: Sequence[Signer]) -> Claims:
     return Claims(
         roles=("tftp", "bootserver", "bis"),
         files=tuple(KnownFile(n, len(c), hashlib.sha256(c).hexdigest()) for n, c in files.items()),
+        tftp_options=("blksize", "timeout", "tsize", "windowsize", "multicast"),
+        netascii=True,
+        text_file=TEXT_FILE,
+        writable=UPLOAD_PREFIX,
+        overwrite=False,
         boot_services=tuple(BootService(kind, tuple(range(count))) for kind, count in layers.items()),
         credential_types=tuple(signer.certificate_id for signer in signers),
         trusted_certificate=ssl.DER_cert_to_PEM_cert(signers[0].certificate),

@@ -141,7 +141,7 @@ def nothing_is_sent(old: Old, view: View) -> Fact:
     for event in events_after(transfer, again):
         if event.sender is Sender.SERVER and event.time <= end and isinstance(event.packet, Data):
             if timer is not None and event.time - old.pending.time > timer * 4 // 5:
-                return unclear("a block came, which the timer may have sent", *frames, event.frame)
+                return kept("what came is what the timer sends", again.frame, event.frame)
             return broken(f"an old acknowledgment drew block {event.packet.block}", *frames, event.frame)
     gap = view.unwatched(transfer.client, again.time, end)
     if gap is None and end - again.time < span:
