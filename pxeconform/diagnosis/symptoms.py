@@ -79,7 +79,9 @@ def _offers_rejected(case: BootCase) -> Symptom | None:
     found = case.boot.evidence
     xids = frozenset(found.attempt.xids)
     giving = [offer for offer in case.boot.offers if offer.gives_address]
-    bad = [(offer, defects(offer, xids) or _refused(case, offer.event, Kind.OFFER)) for offer in giving]
+    # An offer that names nothing to boot is refused for that; it is another cause.
+    leads = found.lead is not Lead.NOWHERE
+    bad = [(o, defects(o, xids) or (_refused(case, o.event, Kind.OFFER) if leads else ())) for o in giving]
     if not bad or not all(problems for _, problems in bad):
         return None
     offer, problems = bad[0]

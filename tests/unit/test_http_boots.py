@@ -106,6 +106,14 @@ def test_http_error(trace: object) -> None:
     assert found.frames
 
 
+def test_offer_without_a_url_is_no_boot_file() -> None:
+    web = Web(EDK2, arch=16)
+    for pause in (0, 4, 8):
+        web.wait(pause).discover()
+        web.offer(HTTP)
+    assert web.causes(16) == ["no-boot-file"]
+
+
 def test_whole_download_is_no_error() -> None:
     web = leased().connect().ask("HEAD").reply(200, length=len(PE_X64)).ask().reply(200, PE_X64)
     (boot,) = web.boots(10)
