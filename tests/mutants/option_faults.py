@@ -66,6 +66,7 @@ from tests.mutants.option_servers import (
     any_block_size,
     asking,
     granting,
+    hanging_on,
     only_lower_case,
     only_the_first,
     reading,
@@ -303,4 +304,9 @@ FAULTS: tuple[Fault, ...] = (
     _at_the_wrap("fails at the last number", FailsAtTheLastNumber, "ERROR 0 came after block 65535"),
     _at_the_wrap("wraps to two", WrapsToTwo, "65535 was followed by 2"),
     _at_the_wrap("other octets after the wrap", OtherOctetsAfterTheWrap, "the contents differ"),
+    Fault("hangs on a block size of 0", f"{_BLK}05", hanging_on("blksize", "0"), "answers nothing any more"),
+    Fault(
+        "hangs on a timeout that is no number", f"{_TMO}03", hanging_on("timeout", "abc"), "answers nothing any more"
+    ),
+    Fault("hangs on an empty windowsize", f"{_WIN}02", hanging_on("windowsize", ""), "answers nothing any more"),
 )

@@ -619,3 +619,17 @@ WIDE = noise("wide", 8 * 65_540 + 3)
 def with_wide_file(config: ServerConfig) -> ServerConfig:
     """One more file, of more blocks than there are numbers."""
     return replace(config, files={**config.files, WIDE_NAME: WIDE})
+
+
+def hanging_on(option: str, value: str) -> Maker:
+    """One value of one option, and the server answers nothing any more."""
+
+    class Mutant(TftpServer):
+        deaf = False
+
+        def on_request_port(self, incoming: Incoming, now: float) -> list[Outgoing]:
+            packet = parse(incoming.payload)
+            self.deaf |= isinstance(packet, Request) and (option, value) in packet.options
+            return [] if self.deaf else super().on_request_port(incoming, now)
+
+    return with_tftp(Mutant)

@@ -30,10 +30,12 @@ from pxeconform.requirements.tftp.options import (
     asking,
     in_range,
     is_at_most,
+    is_not_granted,
     known_size,
     left_out,
     nothing_came,
     number,
+    unusable,
 )
 from pxeconform.requirements.view import View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
@@ -54,7 +56,7 @@ def asked_in_numbers(view: View) -> Iterator[Negotiation]:
 
 def asked_out_of_range(view: View) -> Iterator[Negotiation]:
     """What was asked for is no number from 8 to 65464."""
-    return (n for n in asking(view, _OPTION) if not in_range(_OPTION, cast("str", n.asked(_OPTION))))
+    return unusable(view, _OPTION)
 
 
 def asked_the_least(view: View) -> Iterator[Negotiation]:
@@ -113,11 +115,11 @@ def is_not_above_the_request(one: Negotiation, view: View) -> Fact:
     return is_at_most(one, _OPTION, view)
 
 
-def is_in_range(one: Negotiation, _: View) -> Fact:
+def is_in_range(one: Negotiation, view: View) -> Fact:
     """Whatever number is acknowledged lies from 8 to 65464."""
     granted, asked = one.granted(_OPTION), one.asked(_OPTION)
     if granted is None:
-        return kept(f"{_OPTION}={asked} is not acknowledged", *one.frames)
+        return is_not_granted(one, _OPTION, view)
     if in_range(_OPTION, granted):
         return kept(f"asked for {asked}, acknowledged {granted}", *one.frames)
     return broken(f"asked for {asked}, acknowledged {granted}", *one.frames)

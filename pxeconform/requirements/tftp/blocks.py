@@ -139,7 +139,7 @@ def whole_blocks(view: View) -> Iterator[Turn]:
 def empty_files(view: View) -> Iterator[Opening]:
     """A file that is known to be empty was asked for without options."""
     for opening in openings(view):
-        bare = opening.transfer.direction == "read" and not opening.request.options
+        bare = opening.transfer.direction == "read" and not opening.request.options and not opening.request.ragged
         if bare and opening.request.mode == "octet" and known_size(opening.transfer, view) == 0:
             yield opening
 

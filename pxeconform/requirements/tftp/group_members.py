@@ -288,7 +288,9 @@ def plain_beside(view: View) -> Iterator[Negotiation | tuple[Member, Transfer]]:
     for member in members(view):
         for transfer in view.transfers:
             same = (transfer.server, transfer.file) == (member.transfer.server, member.transfer.file)
-            if same and not transfer.request.options and member.is_in(transfer.started):
+            plain = not transfer.request.options and not transfer.request.ragged and transfer.request.mode == "octet"
+            together = transfer.events[0].scenario == member.one.request.scenario
+            if same and plain and together and member.is_in(transfer.started):
                 yield member, transfer
 
 

@@ -45,6 +45,8 @@ from pxeconform.requirements.tftp.occasions import (
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
 
+_CHANCE = 30
+"""Of so many random identifiers one may be the same as its neighbour."""
 _LONG_WAIT = SECOND * 3 // 2
 """A server may give up a transfer that is not acknowledged for so long; most wait many times longer."""
 
@@ -76,13 +78,25 @@ def comes_from_a_new_identifier(transfer: Transfer, view: View) -> Fact:
     )
 
 
-def identifiers_differ(pair: tuple[Transfer, Transfer], _: View) -> Fact:
-    """The later transfer's identifier is not the earlier one's."""
+def identifiers_differ(pair: tuple[Transfer, Transfer], view: View) -> Fact:
+    """The later transfer's identifier is not the earlier one's; that it is so once in many may be chance."""
     earlier, later = pair
     frames = (cast("Event", first_reply(earlier)).frame, cast("Event", first_reply(later)).frame)
     if earlier.server_port != later.server_port:
         return kept("another identifier for the next transfer", *frames)
+    alike, all_pairs = view.memo(_alike)[0][earlier.server]
+    if alike * _CHANCE < all_pairs:
+        return kept("another identifier for the next transfer", *frames)
     return broken(f"two transfers in a row came from port {later.server_port}", *frames)
+
+
+def _alike(view: View) -> list[dict[str, tuple[int, int]]]:
+    """For each server: how many of its transfers in a row came from one port, and of how many."""
+    counts: dict[str, tuple[int, int]] = {}
+    for one, other in successive(view):
+        alike, all_pairs = counts.get(one.server, (0, 0))
+        counts[one.server] = alike + (one.server_port == other.server_port), all_pairs + 1
+    return [counts]
 
 
 def stranger_is_told(intrusion: Intrusion, view: View) -> Fact:

@@ -26,12 +26,14 @@ from pxeconform.requirements.tftp.options import (
     Negotiation,
     asking,
     in_range,
+    is_not_granted,
     known_size,
     left_out,
     negotiations,
     not_granted,
     nothing_came,
     number,
+    unusable,
 )
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Outcome, Sender, Transfer
@@ -54,7 +56,7 @@ def interval_asked(view: View) -> Iterator[Negotiation]:
 
 def interval_out_of_range(view: View) -> Iterator[Negotiation]:
     """What was asked for is no number from 1 to 255."""
-    return (n for n in asking(view, _TIMEOUT) if not in_range(_TIMEOUT, cast("str", n.asked(_TIMEOUT))))
+    return unusable(view, _TIMEOUT)
 
 
 def longest_interval(view: View) -> Iterator[Negotiation]:
@@ -162,11 +164,11 @@ def is_the_same_number(one: Negotiation, view: View) -> Fact:
     return broken(f"asked for {asked}, acknowledged {granted}", *one.frames)
 
 
-def is_not_acknowledged(one: Negotiation, _: View) -> Fact:
+def is_not_acknowledged(one: Negotiation, view: View) -> Fact:
     """No timeout is in the OACK."""
     asked, granted = one.asked(_TIMEOUT), one.granted(_TIMEOUT)
     if granted is None:
-        return kept(f"timeout={asked} is not acknowledged", *one.frames)
+        return is_not_granted(one, _TIMEOUT, view)
     return broken(f"asked for {asked}, acknowledged {granted}", *one.frames)
 
 

@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import cast
 
 from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Request
-from pxeconform.registry.tftp_codes import MAXIMUM_REQUEST_OCTETS, ErrorCode
+from pxeconform.registry.tftp_codes import MAXIMUM_REQUEST_OCTETS, ErrorCode, Mode
 from pxeconform.requirements.model import (
     AnyRule,
     Fact,
@@ -34,6 +34,7 @@ from pxeconform.requirements.tftp.options import (
     is_oack,
     is_served,
     known_size,
+    lives_on,
     negotiations,
     nothing_came,
     number,
@@ -98,7 +99,7 @@ def declined(view: View) -> Iterator[tuple[Negotiation, Event]]:
 
 
 def unconfirmed(view: View) -> Iterator[tuple[Negotiation, int]]:
-    """The client left an OACK without its ACK 0 for three times the server's timer, or until it came again."""
+    """The client left an OACK without its ACK 0 for well over twice the server's timer, or until it came again."""
     for one in read_acknowledged(view):
         reply, first = cast("Event", one.reply), _first_of_client(one)
         until = reply.time + patience_of(view, one.transfer.server)
@@ -190,7 +191,10 @@ def missing_with_options(view: View) -> Iterator[tuple[Transfer, Negotiation]]:
 
 
 def _of_served_files(view: View) -> Iterator[Negotiation]:
-    return (n for n in negotiations(view) if n.is_read and n.is_legal and is_served(view, n.transfer))
+    for one in negotiations(view):
+        octet = one.is_read and one.transfer.request.mode == Mode.OCTET
+        if octet and one.is_legal and is_served(view, one.transfer):
+            yield one
 
 
 def _is_long(one: Negotiation) -> bool:
@@ -412,21 +416,8 @@ def does_no_harm(one: Negotiation, view: View) -> Fact:
     """Service, an ERROR or silence; afterwards the server answers as before."""
     if one.reply is not None and isinstance(one.reply.packet, Malformed):
         return broken("answered with a malformed packet", *one.frames)
-    scenario = one.request.scenario
-    after = [
-        t
-        for t in view.transfers
-        if t.started > one.request.time and t.server == one.transfer.server and not t.request.ragged
-        if not scenario or t.events[0].scenario == scenario
-    ]
-    well = next((reply for t in after if (reply := first_reply(t)) is not None), None)
-    if well is not None:
-        how = "no answer" if one.reply is None else describe(one.reply.packet)
-        return kept(f"{how}, and the server lives", *one.frames, well.frame)
-    if not after:
-        return unclear("nothing was asked afterwards", *one.frames)
-    asked = after[-1].events[0]
-    return nothing_came(after[-1], asked, "the server answers nothing any more", view, *one.frames, asked.frame)
+    how = "no answer" if one.reply is None else describe(one.reply.packet)
+    return lives_on(one, how, view)
 
 
 def names_each_once(one: Negotiation, _: View) -> Fact:
@@ -552,7 +543,7 @@ RULES: tuple[AnyRule, ...] = (
         Scope.SESSION,
         when=declined,
         then=nothing_follows,
-        expected=("nothing more, for three times the server's own timer",),
+        expected=("nothing more, for well over twice the server's own timer",),
         lacking="a file, and an option that the target acknowledges, would be needed",
     ),
     Rule(
@@ -566,7 +557,7 @@ RULES: tuple[AnyRule, ...] = (
         Scope.SESSION,
         when=unconfirmed,
         then=comes_again,
-        expected=("the same OACK again, within three times the server's own timer",),
+        expected=("the same OACK again, within well over twice the server's own timer",),
         lacking="a file, and an option that the target acknowledges, would be needed",
     ),
     Rule(

@@ -241,11 +241,57 @@ def nothing_came(
     return unclear(f"{what}, but {gap}", *frames) if gap is not None else broken(what, *frames)
 
 
+def lives_on(one: Negotiation, how: str, view: View) -> Fact:
+    """After a request that was strange the server answers the next one that is sound."""
+    scenario, server = one.request.scenario, one.transfer.server
+    after = [
+        transfer
+        for transfer in view.transfers
+        if transfer.started > one.request.time and transfer.server == server and not transfer.request.options
+        if not transfer.request.ragged and (not scenario or transfer.events[0].scenario == scenario)
+    ]
+    well = next((reply for transfer in after if (reply := first_reply(transfer)) is not None), None)
+    if well is not None:
+        return kept(f"{how}, and the server lives", *one.frames, well.frame)
+    if not after:
+        return unclear("nothing was asked afterwards", *one.frames)
+    asked = after[-1].events[0]
+    return nothing_came(after[-1], asked, "the server answers nothing any more", view, *one.frames, asked.frame)
+
+
+def unusable(view: View, name: str) -> Iterator[Negotiation]:
+    """Requests for an option with a value that cannot be; whether they were answered does not matter."""
+    for one in negotiations(view):
+        value = one.asked(name)
+        if value is not None and one.names.count(name) == 1 and not in_range(name, value):
+            yield one
+
+
+def is_not_granted(one: Negotiation, name: str, view: View) -> Fact:
+    """A value that cannot be is left out or refused, or passed over in silence; and the server lives."""
+    asked = f"{name}={one.asked(name)}"
+    if one.reply is None:
+        return lives_on(one, f"no answer to {asked}", view)
+    if first_reply_after(one, view) is False:
+        return lives_on(one, f"{asked} is not acknowledged", view)
+    return kept(f"{asked} is not acknowledged", *one.frames)
+
+
+def first_reply_after(one: Negotiation, view: View) -> bool | None:
+    """Whether the sound request that follows in the scenario is answered; `None` where there is none."""
+    scenario = one.request.scenario
+    for transfer in view.transfers:
+        sound = not transfer.request.options and not transfer.request.ragged
+        if scenario and sound and transfer.started > one.request.time and transfer.events[0].scenario == scenario:
+            return first_reply(transfer) is not None
+    return None
+
+
 def patience_of(view: View, server: str) -> int:
-    """How long (ns) to wait for something to be sent again: three times the server's own timer, 30 s if unknown."""
+    """How long (ns) to wait for something to be sent again: well over twice its own timer, 30 s if unknown."""
     (timers,) = view.memo(_first_timers)
     timer = timers.get(server)
-    return 30 * SECOND if timer is None else 3 * timer + SECOND // 5
+    return 30 * SECOND if timer is None else 5 * timer // 2 + SECOND // 5
 
 
 def _first_timers(view: View) -> Sequence[dict[str, int]]:
