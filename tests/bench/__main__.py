@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -33,9 +34,12 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="captures of a hundredth of the size, two rounds")
     parser.add_argument("--folder", type=Path, help="where captures are made and deleted (9 GB at most)")
     parser.add_argument("--out", type=Path, default=Path("reports/bench"), help="where JSON, tables and chart go")
+    parser.add_argument("--rounds", type=int, default=5, help="counted runs at most; what takes long has fewer")
     parser.add_argument("--docs", action="store_true", help="put the results into docs/performance.md")
     parser.add_argument("--lock", type=Path, help="a file that is locked while a part runs")
     wanted = parser.parse_args()
+    # Whoever ends it must not be left with gigabytes of captures.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if unknown := set(wanted.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     if wanted.docs and wanted.quick:
@@ -49,7 +53,8 @@ def main() -> int:
             try:
                 with _locked(wanted.lock):
                     about = {"measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "load": round(os.getloadavg()[0], 1)}
-                    parts[name] = PARTS[name](Bench(Path(folder), quick=wanted.quick)).to_dict() | about
+                    bench = Bench(Path(folder), quick=wanted.quick, rounds=wanted.rounds)
+                    parts[name] = PARTS[name](bench).to_dict() | about
             except BenchError as error:
                 print(f"bench: {name}: {error}", file=sys.stderr)
                 return 2

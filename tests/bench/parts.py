@@ -75,10 +75,10 @@ class Capture:
 class Bench:
     """Where captures are made, how big they are (`quick`: a hundredth), and how often everything is run."""
 
-    def __init__(self, folder: Path, *, quick: bool) -> None:
+    def __init__(self, folder: Path, *, quick: bool, rounds: int = 5) -> None:
         self.folder = folder
         self.quick = quick
-        self.rounds = 2 if quick else 5
+        self.rounds = min(rounds, 2) if quick else rounds
 
     def few(self, rounds: int) -> int:
         """Rounds where one takes long."""
