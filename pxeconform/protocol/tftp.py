@@ -165,6 +165,7 @@ def _parse_request(opcode: Opcode, payload: bytes) -> Request | Malformed:
     return Request(opcode, filename, mode.decode("latin-1").lower(), options or (), options is None)
 
 
+@lru_cache(256)
 def _parse_options(octets: bytes) -> Options | None:
     if not octets:
         return ()

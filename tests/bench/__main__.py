@@ -46,26 +46,27 @@ def main() -> int:
         parser.error("figures of small captures do not belong into the documentation")
     wanted.out.mkdir(parents=True, exist_ok=True)
     written = wanted.out / "bench.json"
-    results = _earlier(written, quick=wanted.quick) if wanted.parts else {}
-    parts = results.get("parts", {})
-    with tempfile.TemporaryDirectory(prefix="pxeconform-bench-", dir=wanted.folder) as folder:
-        for name in wanted.parts or PARTS:
-            try:
-                with _locked(wanted.lock):
-                    about = {"measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "load": round(os.getloadavg()[0], 1)}
-                    bench = Bench(Path(folder), quick=wanted.quick, rounds=wanted.rounds)
-                    parts[name] = PARTS[name](bench).to_dict() | about
-            except BenchError as error:
-                print(f"bench: {name}: {error}", file=sys.stderr)
-                return 2
-            print(f"{name}: done", file=sys.stderr, flush=True)
     results = {
         "schema": "pxeconform.bench/1",
         "quick": wanted.quick,
         "command": "make bench QUICK=1" if wanted.quick else "make bench",
         "machine": machine.description(),
-        "parts": {name: parts[name] for name in PARTS if name in parts},
+        "parts": _earlier(written, quick=wanted.quick) if wanted.parts else {},
     }
+    with tempfile.TemporaryDirectory(prefix="pxeconform-bench-", dir=wanted.folder) as folder:
+        bench = Bench(Path(folder), quick=wanted.quick, rounds=wanted.rounds)
+        for name in wanted.parts or PARTS:
+            try:
+                with _locked(wanted.lock):
+                    about = {"measured": f"{datetime.now(UTC):%Y-%m-%d %H:%M}", "load": round(os.getloadavg()[0], 1)}
+                    results["parts"][name] = PARTS[name](bench).to_dict() | about
+            except BenchError as error:
+                print(f"bench: {name}: {error}", file=sys.stderr)
+                return 2
+            # Written after every part: who ends it half way keeps what was measured.
+            results["parts"] = {name: results["parts"][name] for name in PARTS if name in results["parts"]}
+            written.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            print(f"{name}: done", file=sys.stderr, flush=True)
     code = _report(results, written)
     if wanted.docs:
         page.into(_DOCS / "performance.md", results)
@@ -79,7 +80,8 @@ def _earlier(path: Path, *, quick: bool) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
-    return found if found.get("quick") is quick else {}
+    parts: dict[str, Any] = found["parts"] if found.get("quick") is quick else {}
+    return parts
 
 
 @contextmanager
@@ -93,7 +95,6 @@ def _locked(path: Path | None) -> Iterator[None]:
 
 
 def _report(results: dict[str, Any], written: Path) -> int:
-    written.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     written.with_suffix(".md").write_text(page.markdown(results), encoding="utf-8")
     run([sys.executable, "-m", "tests.bench.chart", written, written.with_suffix(".svg")])
     print(page.plain(page.times(results)), end="\n\n")

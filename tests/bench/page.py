@@ -28,21 +28,30 @@ def goals(results: Results) -> Iterator[Row]:
 
 def times(results: Results) -> Iterator[Row]:
     """Every capture with everybody who read it."""
-    yield ("capture", "MB", "packets", "clients", "who", "median s", "packets/s", "MB/s", "peak MB")
+    yield ("capture", "MB", "packets", "clients", "who", "median s", "processor s", "packets/s", "MB/s", "peak MB")
     for part in results["parts"].values():
         for name, capture in part["captures"].items():
             about = (name, f"{capture['octets'] / _MEGABYTE:.0f}", f"{capture['packets']}", f"{capture['clients']}")
             for who, run in capture["runs"].items():
-                seconds = run["median"]
-                yield (*about, who, *_speeds(capture, seconds), f"{run['peak'] / _MEGABYTE:.0f}")
+                yield (
+                    *about,
+                    who,
+                    *_speeds(capture, run["median"], run["processor"]),
+                    f"{run['peak'] / _MEGABYTE:.0f}",
+                )
                 about = ("", "", "", "")
             for who, seconds in capture.get("estimates", {}).items():
                 yield (*about, f"{who} (from a slice)", *_speeds(capture, seconds), "")
 
 
-def _speeds(capture: dict[str, Any], seconds: float) -> Row:
+def _speeds(capture: dict[str, Any], seconds: float, processor: float | None = None) -> Row:
     rates = (capture["packets"] / seconds, capture["octets"] / _MEGABYTE / seconds)
-    return (f"{seconds:.3g}" if seconds < 100 else f"{seconds:.0f}", f"{rates[0]:.3g}", f"{rates[1]:.3g}")
+    worked = "" if processor is None else _figure(processor)
+    return (_figure(seconds), worked, f"{rates[0]:.3g}", f"{rates[1]:.3g}")
+
+
+def _figure(seconds: float) -> str:
+    return f"{seconds:.3g}" if seconds < 100 else f"{seconds:.0f}"
 
 
 def markdown(results: Results) -> str:

@@ -28,6 +28,8 @@ class Finished:
     """What one run took."""
 
     seconds: float
+    processor: float
+    """Seconds that processors worked for it: what a busy machine does not change much."""
     peak: int
     """Octets of resident memory at most."""
 
@@ -55,6 +57,7 @@ class Contestant:
         return {
             "seconds": [round(run.seconds, 4) for run in self.runs],
             "median": round(self.seconds, 4),
+            "processor": round(statistics.median(run.processor for run in self.runs), 4),
             "peak": self.peak,
         }
 
@@ -73,7 +76,7 @@ def run(command: Sequence[str | Path], output: Path | None = None) -> Finished:
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise BenchError(f"{' '.join(words)} ended with {process.returncode}: {said.decode(errors='replace')[-500:]}")
-    return Finished(seconds, usage.ru_maxrss * 1024)
+    return Finished(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 def in_turns(contestants: Sequence[Contestant], rounds: int) -> None:

@@ -95,7 +95,7 @@ def test_goals_know_their_direction() -> None:
 
 
 def test_the_page_tells_goals_times_and_what_was_wrong(tmp_path: Path) -> None:
-    run_ = {"seconds": [1.0], "median": 1.0, "peak": 50_000_000}
+    run_ = {"seconds": [1.0], "median": 1.0, "processor": 0.5, "peak": 50_000_000}
     capture = {"octets": 2_000_000, "packets": 10, "clients": 1, "runs": {"pxeconform": run_}, "estimates": {"x": 3.0}}
     part = {"captures": {"c": capture}, "goals": [Goal("g", 1, 2, "s").to_dict()], "wrong": ["1 boot is lost"]}
     about = {"measured": "today", "load": 0.1}
@@ -108,5 +108,5 @@ def test_the_page_tells_goals_times_and_what_was_wrong(tmp_path: Path) -> None:
     assert text.endswith("\nAfter\n")
     assert "old" not in text
     assert "| g | at most 2 s | 1 s | met |" in text
-    assert "| c | 2 | 10 | 1 | pxeconform | 1 | 10 | 2 | 50 |" in text
+    assert "| c | 2 | 10 | 1 | pxeconform | 1 | 0.5 | 10 | 2 | 50 |" in text
     assert "- WRONG: 1 boot is lost" in text
