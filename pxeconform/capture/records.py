@@ -209,14 +209,21 @@ def walk_pcapng(
 def put_in_order(index: Columns, start: int, count: int, farthest: int) -> int:
     """Sort frames by time where they stand at most `farthest` places away from theirs; gives how many moved.
 
-    Several queues write into one file. What is farther off, or has no time, stays where the file has it.
+    Several queues write into one file. What is farther off, or has no time, stays where the file has it: nor is a frame
+    passed by one that the file has so much later, or a clock that was set back would push it on for ever.
     """
     moved = 0
     for number in range(start, count):
         time = index[number * FRAME_COLUMNS + TIME]
         place = number
         lowest = max(0, number - farthest)
-        while place > lowest and index[(place - 1) * FRAME_COLUMNS + TIME] > time and time > 0:
+        passable = index[number * FRAME_COLUMNS + NUMBER] - farthest
+        while (
+            place > lowest
+            and index[(place - 1) * FRAME_COLUMNS + TIME] > time
+            and index[(place - 1) * FRAME_COLUMNS + NUMBER] >= passable
+            and time > 0
+        ):
             place -= 1
         if place == number:
             continue
@@ -247,7 +254,8 @@ def count_ripe(index: Columns, count: int, farthest: int, octets: int) -> int:
     held = 0
     while ripe > 0 and count - ripe < farthest and held <= octets:
         ripe -= 1
-        held += index[ripe * FRAME_COLUMNS + HAVE]
+        base = ripe * FRAME_COLUMNS
+        held += max(index[base + HAVE], index[base + OPTIONS_END] - index[base + AT])
     return ripe
 
 

@@ -9,13 +9,17 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from pxeconform.capture.columns import (
+    AT,
     COUNT,
     FIRST_TIME,
     FRAME_COLUMNS,
+    HAVE,
     LARGEST_FRAME,
     LAST_LINK,
     LAST_TIME,
     NUMBERS,
+    OPTIONS,
+    OPTIONS_END,
     STATE_COLUMNS,
     STOP,
 )
@@ -64,11 +68,26 @@ class Window:
             self.octets[: self.end - start] = self.octets[start : self.end]
             self.begin -= start
             self.end -= start
+        if len(self.octets) - self.end < PIECE:
+            self._close_gaps()
         room = min(PIECE, len(self.octets) - self.end)
         taken = self._stream.readinto(self.octets[self.end : self.end + room])  # type: ignore[attr-defined]
         self.end += taken or 0
         self.finished = not taken
         return bool(taken)
+
+    def _close_gaps(self) -> None:
+        """Put the frames that are held back side by side: blocks without packets between them are in the way."""
+        index, to = self.index, 0
+        for base in sorted(range(0, self._held * FRAME_COLUMNS, FRAME_COLUMNS), key=lambda base: index[base + AT]):
+            begin = index[base + AT]
+            end = max(begin + index[base + HAVE], index[base + OPTIONS_END])
+            self.octets[to : to + end - begin] = self.octets[begin:end]
+            for column in (AT, OPTIONS, OPTIONS_END):
+                index[base + column] -= begin - to
+            to += end - begin
+        self.octets[to : to + self.end - self.begin] = self.octets[self.begin : self.end]
+        self.begin, self.end = to, to + self.end - self.begin
 
     def has(self, octets: int) -> bool:
         """Whether so many octets are there to be looked at, after reading on as far as it takes."""
