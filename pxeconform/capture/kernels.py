@@ -12,6 +12,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pxeconform.capture.columns import Kernel
@@ -54,13 +55,15 @@ def load(functions: Sequence[Kernel]) -> dict[str, Kernel] | None:
     """Machine code of an earlier day; `None` where there is none, or none for this processor and this source."""
     try:
         from pxeconform.capture.machine_code import link, processor
-    except ImportError:
+
+        name = _name(functions, processor())
+        for folder in _folders():
+            code = _read(folder / name)
+            if code is not None:
+                return link(code, functions)
+    except Exception:
+        # However numba or LLVM say that they are missing or broken: the functions run as they stand.
         return None
-    name = _name(functions, processor())
-    for folder in _folders():
-        code = _read(folder / name)
-        if code is not None:
-            return link(code, functions)
     return None
 
 
@@ -70,13 +73,13 @@ def build(functions: Sequence[Kernel]) -> dict[str, Kernel] | None:
         from pxeconform.capture.machine_code import link, processor, translate
 
         code = translate(functions)
-    except ImportError:
+        name = _name(functions, processor())
+        for folder in _folders():
+            if _write(folder, name, code):
+                break
+        return link(code, functions)
+    except Exception:
         return None
-    name = _name(functions, processor())
-    for folder in _folders():
-        if _write(folder, name, code):
-            break
-    return link(code, functions)
 
 
 def _name(functions: Sequence[Kernel], processor: str) -> str:
@@ -94,16 +97,24 @@ def _name(functions: Sequence[Kernel], processor: str) -> str:
 
 def _folders() -> Iterator[Path]:
     yield Path(__file__).parent / "__pycache__"
-    home = os.environ.get("XDG_CACHE_HOME")
-    yield (Path(home) if home else Path("~/.cache").expanduser()) / "pxeconform"
+    # A relative path is ignored (XDG Base Directory Specification): code is not taken from where one happens to be.
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # Without HOME and without an entry for the user the name stays as it is.
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111
+    if named.is_absolute():
+        yield named / "pxeconform"
+    elif home.is_absolute():
+        yield home / ".cache" / "pxeconform"
 
 
 def _read(path: Path) -> bytes | None:
     """The code of a file that is whole and that nobody else could have written."""
     try:
-        if path.stat().st_uid not in (os.getuid(), 0) or path.stat().st_mode & 0o002:
-            return None
-        octets = path.read_bytes()
+        with path.open("rb") as file:
+            about = os.fstat(file.fileno())
+            if about.st_uid not in (os.getuid(), 0) or about.st_mode & 0o022:
+                return None
+            octets = file.read()
     except OSError:
         return None
     code = octets[32:]
@@ -119,6 +130,8 @@ def _write(folder: Path, name: str, code: bytes) -> bool:
         trial.chmod(0o644)
         trial.replace(folder / name)
     except OSError:
+        with suppress(OSError):
+            trial.unlink()
         return False
     return True
 

@@ -35,6 +35,8 @@ def link(code: bytes, functions: Sequence[Kernel]) -> dict[str, Kernel]:
 def _callable(engine: Any, function: Kernel) -> Kernel:
     """Numba's own convention: where the result goes, where an exception would go, then the arguments."""
     address = engine.get_function_address(function.__name__)
+    if not address:
+        raise LookupError(f"the object file lacks {function.__name__}")
     pointers = [kind != "int" for name, kind in function.__annotations__.items() if name != "return"]
     argument_types = [ctypes.c_void_p if pointer else ctypes.c_int64 for pointer in pointers]
     native = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, *argument_types)(address)
