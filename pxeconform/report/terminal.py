@@ -57,7 +57,9 @@ class Page:
             value, style = (part, "") if isinstance(part, str) else part
             text.append(self.safe(value, _LONGEST), style)
         room = self.width - indent - hang
-        for at, wrapped in enumerate(text.wrap(self._console, room, overflow="fold", tab_size=4)):
+        # Most lines fit, and wrapping costs more than all else that is done with them.
+        fits = text.cell_len <= room and not {"\n", "\t"} & set(text.plain)
+        for at, wrapped in enumerate([text] if fits else text.wrap(self._console, room, overflow="fold", tab_size=4)):
             wrapped.rstrip()
             first = Text(" " * indent) + Text(lead, "dim")
             margin = Text(" " * (indent + hang)) if at else first

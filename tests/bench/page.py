@@ -36,7 +36,7 @@ def times(results: Results) -> Iterator[Row]:
                 yield (
                     *about,
                     who,
-                    *_speeds(capture, run["median"], run["processor"]),
+                    *_speeds(capture, run["median"], run.get("processor")),
                     f"{run['peak'] / _MEGABYTE:.0f}",
                 )
                 about = ("", "", "", "")
