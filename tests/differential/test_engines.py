@@ -13,8 +13,10 @@ from packets import CLIENT, SERVER, dhcp, ipv4, pcap, udp
 from tshark_frames import of_ours, of_tshark
 
 from pxeconform.analysis import analyze
+from pxeconform.capture import read as reader
 from pxeconform.capture import tshark
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo
+from pxeconform.capture.kernels import Kernels
 from pxeconform.capture.read import read
 from pxeconform.sessions import second_opinion
 
@@ -40,9 +42,16 @@ def test_documents(capture: Path) -> None:
 
 
 @pytest.mark.parametrize("capture", CAUSES, ids=[path.name for path in CAUSES])
-def test_captures_of_causes(capture: Path) -> None:
+def test_captures_of_causes(capture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real firmware that met real servers: frames, datagrams and the whole story."""
-    assert of_ours(capture) == of_tshark(capture)
+    # Of what the capture cut there is more than one right reading (docs/differences.md).
+    whole = {datagram.frame for datagram in read(capture) if not datagram.cut}
+    for mine, theirs in zip(of_ours(capture), of_tshark(capture), strict=True):
+        assert [each for each in mine if each.frame in whole] == [each for each in theirs if each.frame in whole]
+    if len(whole) > 10_000:
+        # Two analyses packet by packet would take a minute; `test_routine.py` holds counted transfers against those.
+        return
+    monkeypatch.setattr(reader, "choose", lambda *_: Kernels())
     told, heard = analyze(capture, engine="tshark").to_dict(), analyze(capture).to_dict()
     assert [warning for warning in told["captures"][0]["warnings"] if "tshark" in warning] == []
     for part in ("boots", "transfers", "dhcp", "findings"):
