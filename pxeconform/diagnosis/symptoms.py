@@ -6,7 +6,7 @@ Each tells what it saw, or `None`. What to make of it stands in the table of `px
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pxeconform.diagnosis.lenses.model import Kind, Subject, look
 from pxeconform.diagnosis.lenses.table import LENSES
@@ -58,7 +58,9 @@ def no_offer(case: BootCase) -> Symptom | None:
     asked = "SOLICITs" if case.boot.family == "ipv6" else "DISCOVERs"
     empty = tuple(offer.frame for offer in case.boot.offers)
     text = f"{len(frames)} {asked} brought neither an address nor a proxy offer"
-    return Symptom(text + (": the answers are empty" if empty else ""), (*frames, *empty))
+    usual = CAUSE_CODES["no-dhcp-offer"]
+    codes = replace(usual, edk2="PXE-E16") if case.boot.family == "ipv6" else usual
+    return Symptom(text + (": the answers are empty" if empty else ""), (*frames, *empty), codes=codes)
 
 
 def proxy_only(case: BootCase) -> Symptom | None:

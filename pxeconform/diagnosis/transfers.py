@@ -157,7 +157,8 @@ def _fragments(case: TransferCase) -> Symptom | None:
     if transfer.last_acked < 0:
         return None
     text = f"blocks of {transfer.block_size} octets need IP fragments, and the first never reaches the client"
-    return Symptom(text, _ends(case), "likely")
+    # A block that is not in the capture either may have lost its fragments before, or was never sent.
+    return Symptom(text, _ends(case), "likely" if transfer.data_packets else "possible")
 
 
 def _black_hole(case: TransferCase) -> Symptom | None:

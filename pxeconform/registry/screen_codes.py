@@ -353,6 +353,7 @@ class CodeVariant:
 
 
 CODE_VARIANTS: tuple[CodeVariant, ...] = (
+    CodeVariant("no-dhcp-offer", "edk2", "PXE-E16", "no answer by DHCPv6"),
     CodeVariant("no-boot-file", "edk2", "PXE-E21", "DHCPv6 without option 59"),
     CodeVariant("no-boot-file", "edk2", "PXE-E21", "tag 6 has bit 3 set, and there is neither a boot file nor a menu"),
     CodeVariant("tftp-stalled", "edk2", "PXE-E99", "ICMP unreachable in mid-transfer: the service ended"),

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 import pxeconform
+from pxeconform.registry.screen_codes import CAUSES
+from tests.causes.accuracy import PAGE, page
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "causes"
 NAMES = sorted(path.name.removesuffix(".truth.json") for path in DATA.glob("*.truth.json"))
@@ -90,6 +92,17 @@ def test_near_misses(name: str) -> None:
         if diagnosis["severity"] != "info"
     }
     assert not given & set(truth(name)["expected"]["absent"])
+
+
+def test_every_cause_has_a_capture_and_a_near_miss() -> None:
+    shown = {truth(name)["expected"]["first_cause"] for name in NAMES}
+    near = {cause for name in NAMES for cause in truth(name)["expected"]["absent"]}
+    assert set(CAUSES) - shown == set()
+    assert set(CAUSES) - near == set()
+
+
+def test_page_of_accuracy_is_what_the_captures_give() -> None:
+    assert PAGE.read_text("utf-8") == page()
 
 
 def test_captures_are_small() -> None:

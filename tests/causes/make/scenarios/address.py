@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.causes.make.clients import BIOS, UBOOT, UEFI, UEFI_IPXE_ROM, dhcp_then
+from tests.causes.make.clients import BIOS, UBOOT, UEFI, UEFI_6, UEFI_IPXE_ROM, dhcp_then
 from tests.causes.make.scenarios.common import (
     GRUB_RUNS,
     IPXE_GIVES_UP,
@@ -83,6 +83,16 @@ def _uboot_own_name(stage: Stage) -> None:
     stage.host("one", ONE)
     isc(stage, "one", f"next-server {ONE};")
     tftpd_hpa(stage, "one")
+
+
+def _no_file_ipv6(stage: Stage) -> None:
+    """dnsmasq gives addresses by DHCPv6, advertises itself as router, and has no boot file (option 59)."""
+    stage.host("one", "fd00:77::1/64")
+    dnsmasq(stage, "one", "--dhcp-range=fd00:77::100,fd00:77::1ff,64,10m", "--enable-ra", ports=())
+
+
+def _nobody_ipv6(stage: Stage) -> None:
+    stage.host("one", "fd00:77::1/64")
 
 
 def _offers_dropped(stage: Stage) -> None:
@@ -329,6 +339,25 @@ SCENARIOS = (
         *(UBOOT, _uboot_no_file),
         Expected("failed", "no-boot-file", frames=f"{_OFFER} or {_ACK}", near=("offers-ignored", "late-link")),
         until=60.0,
+    ),
+    Scenario(
+        "no-boot-file-uefi-ipv6",
+        "dnsmasq gives addresses by DHCPv6, and names no boot file",
+        *(UEFI_6, _no_file_ipv6),
+        Expected(
+            "failed", "no-boot-file", frames="dhcpv6.msgtype == 2 or dhcpv6.msgtype == 7", near=("offers-ignored",)
+        ),
+        until=r"PXE-E\d\d",
+        linger=20,
+        filters="ip6",
+    ),
+    Scenario(
+        "no-dhcp-offer-uefi-ipv6",
+        "No DHCPv6 server is on the network",
+        *(UEFI_6, _nobody_ipv6),
+        Expected("failed", "no-dhcp-offer", frames="dhcpv6.msgtype == 1", near=("proxy-only", "no-boot-file")),
+        until=r"PXE-E\d\d",
+        filters="ip6",
     ),
     Scenario(
         "near-no-boot-file-uboot-makes-a-name",

@@ -118,7 +118,7 @@ SCENARIOS = (
             "chain-load-loop",
             frames="tftp",
             near=("nbp-not-started", "nbp-wrong-architecture"),
-            boots=("edk2", "ipxe", "ipxe"),
+            boots=("edk2", "ipxe"),
         ),
         until=45.0,
     ),

@@ -208,6 +208,14 @@ SCENARIOS = (
         until=0,
     ),
     Scenario(
+        "fragments-lost-client-side",
+        "The same seen at the client's port: of each packet only the first fragment comes",
+        *(_FRAGMENTED, _fragments),
+        Expected("failed", "fragments-lost", frames="tftp", near=("mtu-black-hole", "tftp-stalled")),
+        until=0,
+        point="to-client",
+    ),
+    Scenario(
         "near-fragments-lost-one",
         "blksize 8192 makes fragments; one is lost, the block is sent again and comes through",
         *(_FRAGMENTED, _one_fragment),
