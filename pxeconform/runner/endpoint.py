@@ -213,12 +213,14 @@ def local_address(target: Address) -> str:
     A target on loopback is spoken to from a loopback address that is this process's own: where tester and target share
     one address, a port that one has left may become the other's, and the trace could not be told apart.
     """
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        # The kernel refuses broadcast addresses, those of loopback too.
+        probe.connect(target)
+        own = str(probe.getsockname()[0])
     if ipaddress.ip_address(target[0]).is_loopback:
         process = os.getpid()
-        return f"127.{64 + (process >> 16) % 64}.{process >> 8 & 0xFF}.{process & 0xFF}"
-    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
-        probe.connect(target)
-        return str(probe.getsockname()[0])
+        own = f"127.{64 + (process >> 16) % 64}.{process >> 8 & 0xFF}.{process & 0xFF}"
+    return own
 
 
 def hardware_address(address: str) -> bytes | None:
