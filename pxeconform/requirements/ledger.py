@@ -13,6 +13,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 LEDGER_SCHEMA = "pxeconform.ledger/1"
 COVERAGE_SCHEMA = "pxeconform.coverage/1"
+LIVENESS = "liveness-"
+"""How the scenarios are named that only ask whether the target is still there."""
 _TOO_LARGE = 1 << 63
 """Times are nanoseconds in 64 bit."""
 

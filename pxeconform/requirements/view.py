@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pxeconform.capture.datagrams import Datagram
 from pxeconform.protocol.tftp import Data
-from pxeconform.requirements.ledger import Coverage, KnownFile, Ledger, SocketRecord
+from pxeconform.requirements.ledger import LIVENESS, Coverage, KnownFile, Ledger, SocketRecord
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.exchanges import Exchange, exchanges
 from pxeconform.sessions.marks import scenario_of, socket_of
@@ -116,7 +116,7 @@ class View:
                 return "the tester itself stalled in the window"
         records = [s for s in self.ledger.sockets if (s.address, s.port) == endpoint and s.opened <= since]
         if records:
-            if self._death is not None and self._death[0] < until and records[0].scenario != self._death[1]:
+            if self._death is not None and self._death[0] < until and self._is_excused(records[0].scenario):
                 return "the target had died"
             if max(s.closed for s in records) < until:
                 return "the socket was closed before the window ended"
@@ -131,6 +131,10 @@ class View:
         if self.coverage.last_time is None or self.coverage.last_time < until:
             return "the capture ends before the window does"
         return "nothing proves that what was captured also arrived"
+
+    def _is_excused(self, scenario: str) -> bool:
+        """A target that died owes the others nothing, but it does where it was asked whether it is still there."""
+        return self._death is not None and scenario != self._death[1] and not scenario.startswith(LIVENESS)
 
     @cached_property
     def _death(self) -> tuple[int, str] | None:

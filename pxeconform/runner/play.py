@@ -245,6 +245,8 @@ class Play:
             # Where a question may kill, the next one waits until it is known that this one did not.
             if self._careful and not self.is_alive():
                 raise Unplayable("the target does not answer any more")
+        if reading.refused:
+            self.because(f"the target refused a request for {name} with these options")
         reading.end()
         return reading
 
@@ -319,7 +321,8 @@ class Play:
     def is_alive(self) -> bool:
         """Ask for a file from a new port: does the target still answer?"""
         before = self._setting.recorder.frames
-        known = self.facts.files
+        # An empty file has requirements of its own, which a dead target shall not be charged with.
+        known = sorted(self.facts.files, key=lambda file: file.size == 0)
         reading = self.read(known[0].name if known else self.missing_name(), self.endpoint("liveness"))
         try:
             reading.request().reply()

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pxeconform import __version__
-from pxeconform.requirements.ledger import Coverage, Ledger, ScenarioRecord, SocketRecord
+from pxeconform.requirements.ledger import LIVENESS, Coverage, Ledger, ScenarioRecord, SocketRecord
 from pxeconform.requirements.view import Trace, View
 from pxeconform.runner.endpoint import Interrupted, hardware_address, local_address
 from pxeconform.runner.folder import COVERAGE, EVIDENCE, LEDGER, load_trace, write_whole
@@ -161,7 +161,7 @@ class Session:
         if not self._facts.roles or self._stop.is_set() or self.died_at is not None:
             return True
         with self._lock:
-            name = f"liveness-{self._recorder.frames}"
+            name = f"{LIVENESS}{self._recorder.frames}"
         play = self._play(Scenario(name, "Is the target still there", (), look))
         return play.silent_since is None or self._stop.is_set()
 
