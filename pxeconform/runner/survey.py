@@ -18,6 +18,10 @@ _COMMON_TYPES = (0, 1, 0x8000)
 """Types that are tried where the target lists none: bootstrap, Windows, and where dnsmasq begins to count."""
 
 
+_HELD_UP = 1.0
+"""Seconds that a second request may wait beside an open transfer before it is said to wait for its end."""
+_BETWEEN_LOOKS = 1.0
+
 COMMON_FILES = (
     *("pxelinux.0", "lpxelinux.0", "undionly.kpxe", "ipxe.pxe", "bootx64.efi", "ipxe.efi", "snponly.efi"),
     *("grubx64.efi", "shimx64.efi", "syslinux.efi", "grubnetx64.efi", "pxelinux.cfg/default", "boot/grub/grub.cfg"),
@@ -46,6 +50,8 @@ def look(play: Play) -> None:
         if time.monotonic() > deadline:
             play.because("the target does not answer any more")
             return
+        # Where its port is closed the answer that it is comes at once.
+        play.watch(_BETWEEN_LOOKS)
     play.silent_since = None
 
 
@@ -82,10 +88,10 @@ def _two_at_once(play: Play) -> None:
     first, second = play.read(name), play.read(name)
     if not isinstance(first.request().answer(), Data):
         return
-    held_up = second.request().answer() is None
+    held_up = second.request().next(max(_HELD_UP, 10 * play.facts.slowest)) is None
     first.end()
     # Only an answer that comes once the first transfer is over tells that it was this transfer that it waited for.
-    if held_up and (second.answer() or second.request().answer()) is not None:
+    if held_up and (second.next(play.answer_wait) or second.request().answer()) is not None:
         play.facts.one_at_a_time = True
     second.end()
 
