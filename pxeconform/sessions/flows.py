@@ -22,35 +22,37 @@ NUMBER = 17
 """The number of the due block as it stands in a packet."""
 BLOCKS = 18
 ACKS = 19
-COPIES = 20
-"""DATA, ACK and second copies of either that were followed since the flow was armed."""
-CUT = 21
+"""DATA and ACK that were followed since the flow was armed."""
+CUT = 20
 """Blocks of which the capture does not hold all octets."""
-KEEP = 22
+KEEP = 21
 """Octets of the file that are still wanted."""
-DATA_TIME = 23
-DATA_FRAME = 24
-DATA_IDENTIFICATION = 25
-DATA_CHECKSUM = 26
-ACK_TIME = 27
-ACK_FRAME = 28
-ACK_IDENTIFICATION = 29
-SENDER_TURNS = 30
-SENDER_WAIT = 31
-SENDER_LONGEST = 32
-SENDER_AFTER = 33
-RECEIVER_TURNS = 34
-RECEIVER_WAIT = 35
-RECEIVER_LONGEST = 36
-RECEIVER_AFTER = 37
+DATA_TIME = 22
+DATA_FRAME = 23
+ACK_TIME = 24
+ACK_FRAME = 25
+SENDER_TURNS = 26
+SENDER_WAIT = 27
+SENDER_LONGEST = 28
+SENDER_AFTER = 29
+RECEIVER_TURNS = 30
+RECEIVER_WAIT = 31
+RECEIVER_LONGEST = 32
+RECEIVER_AFTER = 33
 """How often each side was waited for, nanoseconds in all and at most, and the frame before the longest wait."""
-FLOW_COLUMNS = 38
+FLOW_COLUMNS = 34
 
 PIECE_FLOW, PIECE_AT, PIECE_OCTETS = 0, 1, 2
 PIECE_COLUMNS = 3
 """Octets of a file that somebody wants: whose, where in the window, how many."""
 
-FOUND_ROWS, FOUND_PIECES = 0, 1
+FOUND_ROWS, FOUND_PIECES, FOUND_COPIES = 0, 1, 2
+
+RECENT = 4096
+"""Packets that were followed of late: what comes a second time is told by them, whatever came between."""
+RECENT_FLOW, RECENT_MARK, RECENT_IDENTIFICATION, RECENT_CHECKSUM, RECENT_LENGTH, RECENT_TIME = 0, 1, 2, 3, 4, 5
+"""The flow's number and 1; who sent it, opcode and block in one."""
+RECENT_COLUMNS = 6
 
 WANTED = 1 << 20
 """Marks of endpoints and hosts by their hash: what touches one is looked at, a few strangers by chance as well."""

@@ -16,7 +16,16 @@ from pxeconform.capture.records import KERNELS
 from pxeconform.capture.window import Window
 from pxeconform.registry.ports import Port
 from pxeconform.sessions import flows as column
-from pxeconform.sessions.flows import FLOW_COLUMNS, FOUND_PIECES, FOUND_ROWS, PIECE_COLUMNS, WANTED
+from pxeconform.sessions.flows import (
+    FLOW_COLUMNS,
+    FOUND_COPIES,
+    FOUND_PIECES,
+    FOUND_ROWS,
+    PIECE_COLUMNS,
+    RECENT,
+    RECENT_COLUMNS,
+    WANTED,
+)
 from pxeconform.sessions.sift import endpoint, sift
 from pxeconform.sessions.transfers import Transfer
 
@@ -35,7 +44,7 @@ class TransferSieve:
         self.active = False
         """A capture is being read through it."""
         self.copies = 0
-        """Second copies of datagrams in what was settled."""
+        """Second copies of datagrams of what the kernel followed."""
         self._ports = bytearray(65536)
         for port in (*_PORTS, *request_ports):
             self._ports[port] = 1
@@ -44,7 +53,8 @@ class TransferSieve:
         self._table = integers(256)
         self._transfers: list[Transfer] = []
         self._pieces = integers(_PIECES * PIECE_COLUMNS)
-        self._found = integers(2)
+        self._found = integers(3)
+        self._recent = integers(RECENT * RECENT_COLUMNS)
         self._port_view = memoryview(self._ports)
         self._run: Kernel = sift
 
@@ -72,7 +82,9 @@ class TransferSieve:
             len(self._table) - 1,
             self._pieces,
             _PIECES,
+            self._recent,
         )
+        self.copies += self._found[FOUND_COPIES]
         for number in range(self._found[FOUND_PIECES]):
             base = number * PIECE_COLUMNS
             at = self._pieces[base + column.PIECE_AT]
@@ -124,7 +136,7 @@ class TransferSieve:
             return
         flows[base + column.ARMED] = 0
         blocks, acks = flows[base + column.BLOCKS], flows[base + column.ACKS]
-        if not blocks and not acks and not flows[base + column.COPIES]:
+        if not blocks and not acks:
             return
         waits = self._transfers[flow].take_stretch(
             blocks,
@@ -134,8 +146,6 @@ class TransferSieve:
             (flows[base + column.ACK_FRAME], flows[base + column.ACK_TIME]) if acks else None,
             cut=flows[base + column.CUT] > 0,
         )
-        waits.copies += flows[base + column.COPIES]
-        self.copies += flows[base + column.COPIES]
         waits.sender.add(*flows[base + column.SENDER_TURNS : base + column.SENDER_TURNS + 4])
         waits.receiver.add(*flows[base + column.RECEIVER_TURNS : base + column.RECEIVER_TURNS + 4])
 

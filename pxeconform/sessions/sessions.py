@@ -28,6 +28,7 @@ class Sessions:
     unreachable: list[Datagram] = field(default_factory=list)
     """ICMP errors that quote a DHCP or PXE datagram; those about transfers are in the transfer."""
     arp: list[Datagram] = field(default_factory=list)
+    """ARP packets; at most the first hundred thousand."""
     tcp: list[Datagram] = field(default_factory=list)
     """TCP segments that open a connection or carry data, for HTTP boot; at most the first hundred thousand."""
     dhcp6: list[Dhcp6Event] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Sessions:
 
 
 _MOST_TCP = 100_000
+_MOST_ARP = 100_000
 _BLOCKS = (b"\0\3", b"\0\4")
 
 
@@ -72,7 +74,8 @@ def follow(
     found = Sessions(transfers.transfers, dhcp.events, dhcp.unreachable, dhcp6=dhcp6.events, orphans=transfers.orphans)
     for datagram in datagrams:
         if datagram.kind is Kind.ARP:
-            found.arp.append(datagram)
+            if len(found.arp) < _MOST_ARP:
+                found.arp.append(datagram)
         elif datagram.kind is Kind.TCP:
             if len(found.tcp) < _MOST_TCP:
                 found.tcp.append(datagram)

@@ -36,7 +36,6 @@ from pxeconform.capture.columns import NUMBER as FRAME_NUMBER
 from pxeconform.capture.dissect import FROM_LINK, dissect, pair
 from pxeconform.sessions.flows import (
     ACK_FRAME,
-    ACK_IDENTIFICATION,
     ACK_TIME,
     ACKED,
     ACKS,
@@ -45,14 +44,12 @@ from pxeconform.sessions.flows import (
     BLOCKS,
     CLIENT,
     CLIENT_PORT,
-    COPIES,
     COPY_SPAN,
     CUT,
-    DATA_CHECKSUM,
     DATA_FRAME,
-    DATA_IDENTIFICATION,
     DATA_TIME,
     FLOW_COLUMNS,
+    FOUND_COPIES,
     FOUND_PIECES,
     FOUND_ROWS,
     KEEP,
@@ -66,6 +63,14 @@ from pxeconform.sessions.flows import (
     RECEIVER_LONGEST,
     RECEIVER_TURNS,
     RECEIVER_WAIT,
+    RECENT,
+    RECENT_CHECKSUM,
+    RECENT_COLUMNS,
+    RECENT_FLOW,
+    RECENT_IDENTIFICATION,
+    RECENT_LENGTH,
+    RECENT_MARK,
+    RECENT_TIME,
     SENDER_AFTER,
     SENDER_LONGEST,
     SENDER_TURNS,
@@ -142,7 +147,7 @@ def find_flow(data: Octets, rows: Columns, row: int, hashed: int, flows: Columns
 def is_routine(
     data: Octets, rows: Columns, row: int, flows: Columns, base: int, client: int, time: int, frame: int
 ) -> int:
-    """Take a packet that is what was due; 0 when it is anything else, 1 for an ACK or a copy, 2 for a block."""
+    """Take a packet that is what was due; 0 when it is anything else, 1 for an ACK, 2 for a block."""
     length = rows[row + PAYLOAD_LENGTH]
     at = rows[row + PAYLOAD]
     if rows[row + PAYLOAD_HAVE] < 4 or data[at]:
@@ -152,19 +157,7 @@ def is_routine(
     if data[at + 1] == _DATA:
         if client != flows[base + WRITES] or length != flows[base + BLOCK_SIZE] + 4:
             return 0
-        if number != due:
-            copy = (
-                number == due - 1
-                and flows[base + BLOCKS] > 0
-                and rows[row + IDENTIFICATION] == flows[base + DATA_IDENTIFICATION]
-                and rows[row + CHECKSUM] == flows[base + DATA_CHECKSUM]
-                and time - flows[base + DATA_TIME] <= COPY_SPAN
-            )
-            if copy:
-                flows[base + COPIES] += 1
-                return 1
-            return 0
-        if due >= _LAST_NUMBER or flows[base + NEXT] > flows[base + ACKED] + flows[base + WINDOW]:
+        if number != due or due >= _LAST_NUMBER or flows[base + NEXT] > flows[base + ACKED] + flows[base + WINDOW]:
             return 0
         if flows[base + NEXT] == flows[base + ACKED] + 1 and flows[base + ACKS] > 0:
             waited = time - flows[base + ACK_TIME]
@@ -180,23 +173,11 @@ def is_routine(
             flows[base + CUT] += 1
         flows[base + DATA_TIME] = time
         flows[base + DATA_FRAME] = frame
-        flows[base + DATA_IDENTIFICATION] = rows[row + IDENTIFICATION]
-        flows[base + DATA_CHECKSUM] = rows[row + CHECKSUM]
         return 2
     if data[at + 1] != _ACK or length != 4 or client == flows[base + WRITES]:
         return 0
     last = flows[base + NEXT] - 1
     if number != due - 1 or last - flows[base + ACKED] != flows[base + WINDOW]:
-        copy = (
-            number == due - 1
-            and last == flows[base + ACKED]
-            and flows[base + ACKS] > 0
-            and rows[row + IDENTIFICATION] == flows[base + ACK_IDENTIFICATION]
-            and time - flows[base + ACK_TIME] <= COPY_SPAN
-        )
-        if copy:
-            flows[base + COPIES] += 1
-            return 1
         return 0
     if flows[base + BLOCKS] > 0:
         waited = time - flows[base + DATA_TIME]
@@ -209,7 +190,48 @@ def is_routine(
     flows[base + ACKS] += 1
     flows[base + ACK_TIME] = time
     flows[base + ACK_FRAME] = frame
-    flows[base + ACK_IDENTIFICATION] = rows[row + IDENTIFICATION]
+    return 1
+
+
+def mark_of(data: Octets, rows: Columns, row: int, client: int) -> int:
+    """Who sent a packet, its opcode and its block, in one number; 0 for what is neither DATA nor ACK."""
+    at = rows[row + PAYLOAD]
+    if rows[row + PAYLOAD_HAVE] < 4 or data[at] or not _DATA <= data[at + 1] <= _ACK:
+        return 0
+    return (client << 24) | (pair(data, at) << 16) | pair(data, at + 2)
+
+
+def place_of(flow: int, mark: int) -> int:
+    """Where a packet of a flow is remembered: next to each other those of one flow, DATA far from ACK."""
+    return ((flow * 613 + (mark & 0xFFFF) + (mark >> 16) * 2048) & (RECENT - 1)) * RECENT_COLUMNS
+
+
+def remember(rows: Columns, row: int, recent: Columns, flow: int, mark: int, time: int) -> int:
+    """Keep what tells a second copy of a packet; gives where."""
+    place = place_of(flow, mark)
+    recent[place + RECENT_FLOW] = flow + 1
+    recent[place + RECENT_MARK] = mark
+    recent[place + RECENT_IDENTIFICATION] = rows[row + IDENTIFICATION]
+    recent[place + RECENT_CHECKSUM] = rows[row + CHECKSUM]
+    recent[place + RECENT_LENGTH] = rows[row + PAYLOAD_LENGTH]
+    recent[place + RECENT_TIME] = time
+    return place
+
+
+def is_copy(rows: Columns, row: int, recent: Columns, flow: int, mark: int, time: int) -> int:
+    """Whether the same datagram was followed a moment ago."""
+    place = place_of(flow, mark)
+    if mark == 0 or recent[place + RECENT_FLOW] != flow + 1 or recent[place + RECENT_MARK] != mark:
+        return 0
+    if recent[place + RECENT_IDENTIFICATION] != rows[row + IDENTIFICATION]:
+        return 0
+    if recent[place + RECENT_CHECKSUM] != rows[row + CHECKSUM]:
+        return 0
+    if recent[place + RECENT_LENGTH] != rows[row + PAYLOAD_LENGTH]:
+        return 0
+    since = time - recent[place + RECENT_TIME]
+    if since > COPY_SPAN or since < -COPY_SPAN:
+        return 0
     return 1
 
 
@@ -250,10 +272,12 @@ def sift(
     mask: int,
     pieces: Columns,
     piece_capacity: int,
+    recent: Columns,
 ) -> int:
     """Follow, and stop at what is to be seen; gives the first frame that was not looked at."""
     taken = 0
     kept = 0
+    copies = 0
     stop = 0
     while first < count and stop == 0 and taken < row_capacity and kept < piece_capacity:
         frame = first * FRAME_COLUMNS
@@ -270,12 +294,17 @@ def sift(
             flow = find_flow(data, rows, row, source + target, flows, table, mask)
             if flow >= 0:
                 base = (flow >> 1) * FLOW_COLUMNS
-                if flows[base + ARMED]:
+                mark = mark_of(data, rows, row, flow & 1)
+                if is_copy(rows, row, recent, flow >> 1, mark, index[frame + TIME]):
+                    copies += 1
+                    seen = 0
+                elif flows[base + ARMED]:
                     taken_as = is_routine(
                         data, rows, row, flows, base, flow & 1, index[frame + TIME], index[frame + FRAME_NUMBER]
                     )
                     if taken_as:
                         seen = 0
+                        remember(rows, row, recent, flow >> 1, mark, index[frame + TIME])
                         if taken_as == 2 and flows[base + KEEP] > 0:
                             octets = min(flows[base + KEEP], rows[row + PAYLOAD_HAVE] - 4)
                             flows[base + KEEP] -= octets
@@ -299,4 +328,5 @@ def sift(
         first += 1
     found[FOUND_ROWS] = taken
     found[FOUND_PIECES] = kept
+    found[FOUND_COPIES] = copies
     return first

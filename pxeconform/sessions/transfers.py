@@ -87,8 +87,6 @@ class Routine:
 
     blocks: int = 0
     acks: int = 0
-    copies: int = 0
-    """Second copies of datagrams, as mirror ports make them."""
     sender: Waits = field(default_factory=Waits)
     """From an acknowledgment to the block after it."""
     receiver: Waits = field(default_factory=Waits)
@@ -172,8 +170,12 @@ class Transfer:
         if ack is not None:
             acknowledgment = Ack(self.content.number_of(acked) if acked else 0)
             last.append(Event(*ack, receives, sink, source, acknowledgment))
-        self.events += sorted(last, key=lambda event: (event.time, event.frame))
-        self.progressed = max((self.progressed, *(event.time for event in last)))
+        if self.content.blocks != acked:
+            # The last thing was a block that is still to be acknowledged.
+            last.reverse()
+        self.events += last
+        if last:
+            self.progressed = last[-1].time
         return self.routine
 
     @property

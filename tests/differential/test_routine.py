@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,10 @@ def both(path: Path, machine_code: Kernels, monkeypatch: pytest.MonkeyPatch) -> 
     for kernels in (Kernels(), machine_code):
         with monkeypatch.context() as patch:
             patch.setattr(reader, "choose", lambda functions, size, kernels=kernels: kernels)
-            found.append(analyze(path, hash_contents=True).to_dict())
+            analysis = analyze(path, hash_contents=True)
+            found.append(analysis.to_dict())
+            for transfer, document in zip(analysis.transfers, found[-1]["transfers"], strict=True):
+                document["head"] = bytes(transfer.transfer.content.head)
     for document in found:
         # Rules judge packets one by one, so they pass over what was counted; delays are measured on a sample or on all.
         del document["findings"]
@@ -83,11 +87,11 @@ class Exchange:
         head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, len(udp) + 20, number, 0, 64, 17, 0, bytes(source), bytes(target))
         self.frames.append(bytes(12) + b"\x08\0" + head + udp)
 
-    def write(self, path: Path, snap: int = 65535) -> Path:
+    def write(self, path: Path, snap: int = 65535, gap: int = 2 * MILLISECOND) -> Path:
         records = []
         for number, frame in enumerate(self.frames):
             held = frame[:snap]
-            stamp = 1_700_000_000_000_000_000 + number * MILLISECOND * 2
+            stamp = 1_700_000_000_000_000_000 + number * gap
             records.append(struct.pack("<IIII", *divmod(stamp, 1_000_000_000), len(held), len(frame)) + held)
         path.write_bytes(struct.pack("<IHHIIII", 0xA1B23C4D, 2, 4, 0, 0, snap, 1) + b"".join(records))
         return path
@@ -191,6 +195,52 @@ def test_made(made: Any, machine_code: Kernels, monkeypatch: pytest.MonkeyPatch,
 def test_cut(machine_code: Kernels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     looked_at, counted = both(plain().write(tmp_path / "cut.pcap", snap=96), machine_code, monkeypatch)
     assert counted == looked_at
+
+
+def disturbed(number: int) -> tuple[Exchange, int, int]:
+    """Exchanges with whatever happens on networks, the same for the same number; with snap length and time between."""
+    chance = random.Random(number)
+    sizes, windows = chance.choice([(8, 1), (512, 1), (64, 4), (512, 8), (32, 3)]), chance.random() < 0.3
+    exchange = Exchange(chance.randrange(5, 60), sizes[0], sizes[1], writes=windows)
+    whole(exchange)
+    for _ in range(chance.randrange(3)):
+        more = Exchange(chance.randrange(3, 20), sizes[0], sizes[1], writes=chance.random() < 0.3)
+        whole(more)
+        exchange.frames[chance.randrange(len(exchange.frames)) :] = more.frames
+    if chance.random() < 0.3:
+        # Two points of one path: each datagram a second time, some later.
+        lag = chance.randrange(1, 20)
+        doubled = [(at, frame) for at, frame in enumerate(exchange.frames)]
+        doubled += [(at + lag, frame) for at, frame in enumerate(exchange.frames)]
+        exchange.frames = [frame for _, frame in sorted(doubled, key=lambda each: each[0])]
+    for _ in range(chance.randrange(8)):
+        at = chance.randrange(1, len(exchange.frames))
+        what = chance.randrange(7)
+        frames, other = exchange.frames, Exchange(0)
+        other.frames.clear()
+        if what == 0:
+            del frames[at : at + chance.randrange(1, 4)]
+        elif what == 1:
+            frames.insert(chance.randrange(at, len(frames) + 1), frames[at])
+        elif what == 2:
+            frames[at - 1], frames[at] = frames[at], frames[at - 1]
+        elif what == 3:
+            other.server(struct.pack("!HH", chance.choice([3, 4, 5, 6, 9]), at) + bytes(chance.randrange(9)))
+        elif what == 4:
+            other._add(SERVER, CLIENT, 30001, 20000, struct.pack("!HH", 3, at) + bytes(sizes[0]))
+        elif what == 5:
+            other.client(struct.pack("!HH", chance.choice([3, 4, 4, 5]), at) + b"\0" * (at % 2))
+        else:
+            other._add(CLIENT, SERVER, 20000, 30001, struct.pack("!HH", 5, 5) + b"\0")
+        frames[at:at] = other.frames
+    return exchange, chance.choice([65535, 65535, 65535, 60]), chance.choice([10_000, 100_000, 2 * MILLISECOND])
+
+
+def test_disturbed(machine_code: Kernels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for number in range(100):
+        exchange, snap, gap = disturbed(number)
+        looked_at, counted = both(exchange.write(tmp_path / "made.pcap", snap, gap), machine_code, monkeypatch)
+        assert counted == looked_at, number
 
 
 def test_the_routine_is_counted_and_not_looked_at(
