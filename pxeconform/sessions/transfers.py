@@ -174,8 +174,7 @@ class Transfer:
             # The last thing was a block that is still to be acknowledged.
             last.reverse()
         self.events += last
-        if last:
-            self.progressed = last[-1].time
+        self.progressed = max((self.progressed, *(event.time for event in last)))
         return self.routine
 
     @property
