@@ -14,6 +14,7 @@ from pxeconform.sessions.marks import scenario_of
 Endpoint = tuple[str, int]
 
 _PORTS = frozenset({Port.DHCP_SERVER, Port.DHCP_CLIENT, Port.PXE})
+_MOST_UNREACHABLE = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ class DhcpTracker:
         if not on_port:
             return False
         if datagram.kind is Kind.ICMP_ERROR:
-            self.unreachable.append(datagram)
+            if len(self.unreachable) < _MOST_UNREACHABLE:
+                self.unreachable.append(datagram)
             return True
         message = dhcp.parse(datagram.payload, datagram.length) if datagram.kind is Kind.UDP else None
         if message is None:

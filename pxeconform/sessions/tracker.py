@@ -26,6 +26,8 @@ Endpoint = tuple[str, int]
 
 _MODES = frozenset({"octet", "netascii", "mail"})
 _MOST_ORPHANS = 10_000
+_MOST_UNREACHABLE = 1000
+"""ICMP errors kept of one transfer: they come as fast as a network makes them, and say the same."""
 _MOST_SPARE = 16
 
 
@@ -329,5 +331,6 @@ class TransferTracker:
         transfer = self._find(datagram)
         if transfer is None:
             return False
-        transfer.unreachable.append(datagram)
+        if len(transfer.unreachable) < _MOST_UNREACHABLE:
+            transfer.unreachable.append(datagram)
         return True
