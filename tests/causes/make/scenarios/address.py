@@ -85,12 +85,6 @@ def _uboot_own_name(stage: Stage) -> None:
     tftpd_hpa(stage, "one")
 
 
-def _no_file_ipv6(stage: Stage) -> None:
-    """dnsmasq gives addresses by DHCPv6, advertises itself as router, and has no boot file (option 59)."""
-    stage.host("one", "fd00:77::1/64")
-    dnsmasq(stage, "one", "--dhcp-range=fd00:77::100,fd00:77::1ff,64,10m", "--enable-ra", ports=())
-
-
 def _nobody_ipv6(stage: Stage) -> None:
     stage.host("one", "fd00:77::1/64")
 
@@ -339,17 +333,6 @@ SCENARIOS = (
         *(UBOOT, _uboot_no_file),
         Expected("failed", "no-boot-file", frames=f"{_OFFER} or {_ACK}", near=("offers-ignored", "late-link")),
         until=60.0,
-    ),
-    Scenario(
-        "no-boot-file-uefi-ipv6",
-        "dnsmasq gives addresses by DHCPv6, and names no boot file",
-        *(UEFI_6, _no_file_ipv6),
-        Expected(
-            "failed", "no-boot-file", frames="dhcpv6.msgtype == 2 or dhcpv6.msgtype == 7", near=("offers-ignored",)
-        ),
-        until=r"PXE-E\d\d",
-        linger=20,
-        filters="ip6",
     ),
     Scenario(
         "no-dhcp-offer-uefi-ipv6",
