@@ -22,7 +22,7 @@ _DNSMASQ, _HPA = "dnsmasq 2.90 (Debian 12)", "tftpd-hpa 5.2 (Debian 12)"
 MEASURED: tuple[Measured, ...] = (
     Measured("TFTP-1123-TMO-02", _DNSMASQ, "copies of a block come after 2, 2, 3 and 3 s"),
     Measured("TFTP-1350-NETASCII-02", _DNSMASQ, "a bare carriage return comes without the NUL after it"),
-    Measured("TFTP-1350-ERR-08", _DNSMASQ, "ERROR 4 answers an ERROR to port 69, ERROR 5 one to a transfer"),
+    Measured("TFTP-1350-ERR-08", _DNSMASQ, "ERROR 4 answers an ERROR that comes to port 69"),
     Measured("TFTP-2348-BLK-01", _DNSMASQ, "block size 1 where 0 was asked for"),
     Measured("TFTP-2348-BLK-05", _DNSMASQ, "block sizes below 8 are acknowledged as they were asked for"),
     Measured("TFTP-1350-TID-05", _HPA, "nothing comes to a stranger"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pxeconform.requirements.catalogue import RULES
@@ -45,13 +46,28 @@ def due_of_the_sound() -> dict[str, str]:
 
 def meet(fault: Fault, folder: Path) -> arena.Match:
     """The faulty server meets the scenarios of its requirement, and is judged by all rules."""
-    server = fault.make(fault.config(arena.sound_config()))
-    return arena.run(folder, server, requirements=(fault.requirement,), claims=fault.claims())
+
+    def once(place: Path) -> arena.Match:
+        server = fault.make(fault.config(arena.sound_config()))
+        return arena.run(place, server, requirements=(fault.requirement,), claims=fault.claims())
+
+    return _undisturbed(once, folder)
 
 
 def meet_the_sound(folder: Path) -> arena.Match:
     """The sound server meets all scenarios."""
-    return arena.run(folder, PxeServer(arena.sound_config()), patience=2 * arena.PATIENCE)
+    patience = 2 * arena.PATIENCE
+    return _undisturbed(lambda place: arena.run(place, PxeServer(arena.sound_config()), patience=patience), folder)
+
+
+def _undisturbed(once: Callable[[Path], arena.Match], folder: Path) -> arena.Match:
+    """A tester that stood still itself, on a machine that is busy, proves nothing: it plays again."""
+    match = once(folder)
+    for n in range(2, 5):
+        if not match.results.ledger.stalls:
+            break
+        match = once(folder.with_name(f"{folder.name}-{n}"))
+    return match
 
 
 def wrong(fault: Fault, match: arena.Match) -> list[str]:

@@ -61,7 +61,10 @@ def file_of_whole_blocks(play: Play) -> None:
     file, size = play.whole_size()
     fitting = [n for n in range(8, 1433) if size % n == 0 and n != 512]
     play.require(fitting, f"{file} has {size} octets, which no block size divides: name another file (--file NAME)")
-    play.read(file, blksize=fitting[-1]).fetch()
+    reading = play.read(file, blksize=fitting[-1])
+    reading.fetch()
+    if not reading.agreed:
+        play.because("the server does not acknowledge blksize")
 
 
 @scenario("TFTP-2348-BLK-07")
@@ -72,6 +75,8 @@ def block_size_above_the_file(play: Play) -> None:
     reading = play.read(file, blksize=max(8, size + 1))
     reading.fetch()
     reading.next(play.pause)
+    if not reading.agreed:
+        play.because("the server does not acknowledge blksize")
 
 
 @scenario("TFTP-2348-BLK-08")

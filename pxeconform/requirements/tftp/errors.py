@@ -129,7 +129,7 @@ def _strays_of(transfer: Transfer, view: View) -> Iterator[Stray]:
         if event.sender is Sender.SERVER or not isinstance(event.packet, Error) or transfer.server_port is None:
             continue
         later = (e for e in transfer.events[at + 1 :] if e.sender is Sender.SERVER and e.destination == event.source)
-        answer = next((e for e in later if isinstance(e.packet, Error)), None)
+        answer = next((e for e in later if isinstance(e.packet, Error) and not _is_told(event, e)), None)
         window = view.window(transfer.server)
         gap = view.unwatched(event.source, event.time, event.time + window)
         followed = any(e.sender is event.sender and e.time < event.time + window for e in transfer.events[at + 1 :])
@@ -137,6 +137,12 @@ def _strays_of(transfer: Transfer, view: View) -> Iterator[Stray]:
             yield Stray(event.frame, answer, answer.frame, describe(answer.packet), None)
         elif gap is None and not followed:
             yield Stray(event.frame, None, None, "", None)
+
+
+def _is_told(stray: Event, answer: Event) -> bool:
+    """A stranger is told that it is one, which section 4 asks for whatever it has sent."""
+    told = isinstance(answer.packet, Error) and answer.packet.code == ErrorCode.UNKNOWN_TRANSFER_ID
+    return stray.sender is Sender.STRANGER and told
 
 
 # -- consequents ------------------------------------------------------------------------------------------------------
@@ -284,7 +290,7 @@ RULES: tuple[AnyRule, ...] = (
         Scope.SESSION,
         when=stray_errors,
         then=nothing_comes_back,
-        expected=("silence",),
+        expected=("silence", "ERROR 5 to a stranger, who is told so whatever it sends (section 4)"),
         lacking="no ERROR was sent to the server",
     ),
 )
