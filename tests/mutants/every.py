@@ -49,7 +49,8 @@ def meet(fault: Fault, folder: Path) -> arena.Match:
 
     def once(place: Path) -> arena.Match:
         server = fault.make(fault.config(arena.sound_config()))
-        return arena.run(place, server, requirements=(fault.requirement,), claims=fault.claims())
+        asked = (fault.requirement,)
+        return arena.run(place, server, requirements=asked, claims=fault.claims(), patience=fault.patience)
 
     return _undisturbed(once, folder)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from pxeconform.requirements.ledger import Claims
 from pxeconform.server.config import ServerConfig
-from tests.mutants.arena import Maker, sound_claims
+from tests.mutants.arena import PATIENCE, Maker, sound_claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Fault:
     """What the verdict must say of it, at least."""
     claims: Callable[[], Claims] = sound_claims
     config: Callable[[ServerConfig], ServerConfig] = lambda config: config
+    patience: float = PATIENCE
+    """Seconds; longer where only long silence says something."""
     falls_with: Mapping[str, str] = field(default_factory=dict)
     """Further requirements that must fail, each with the reason why this cannot be otherwise."""
 

@@ -84,7 +84,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault("one block too many", f"{_OLD}END-01", reading(OneBlockTooMany), "came after the last block"),
     Fault("no empty block", f"{_OLD}END-02", reading(NoEmptyBlock), "no empty block came"),
     Fault("no empty files", f"{_OLD}END-03", with_tftp(NoEmptyFiles), "answered with ERROR 1"),
-    Fault("last block once", f"{_OLD}END-04", reading(LastOnce), "did not come again"),
+    Fault("last block once", f"{_OLD}END-04", reading(LastOnce), "did not come again", patience=6.5),
     Fault("carries on", f"{_OLD}END-06", reading(CarriesOn), "came after the last acknowledgment"),
     Fault("translates octet", f"{_OLD}MODE-04", with_tftp(Translates), "the contents differ"),
     Fault(
@@ -94,7 +94,7 @@ FAULTS: tuple[Fault, ...] = (
         "the contents differ",
         falls_with={f"{_OLD}MODE-04": "a file with somebody else's octets is not the file"},
     ),
-    Fault("never sends again", f"{_OLD}RTX-01", reading(NeverAgain), "did not come again"),
+    Fault("never sends again", f"{_OLD}RTX-01", reading(NeverAgain), "did not come again", patience=6.5),
     Fault("garbles what it sends again", f"{_OLD}RTX-01", reading(Garbles), "with other octets"),
     Fault("never gives up", f"{_OLD}RTX-02", with_timers(0.06, 0.1, 0.15, 0.24, 0.08, tries=10_000), "and no end"),
     Fault("the same timer always", f"{_HOST}TMO-01", with_timers(0.2), "all the same", falls_with=_CONSTANT),

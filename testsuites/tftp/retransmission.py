@@ -22,5 +22,6 @@ def last_acknowledgment_lost(play: Play) -> None:
     play.require(last, "the file did not come to its end")
     play.withhold("the acknowledgment of the last block")
     if last is not None:
-        reading.again(last)
+        if reading.again(last) is None:
+            play.because("the last block did not come again")
         reading.finish(last)

@@ -17,6 +17,8 @@ from pxeconform.sessions.transfers import Event, Sender, Transfer
 
 _LONGEST_TIMER = 20 * SECOND
 """A server that waits for an acknowledgment sends again before that, whatever its timer."""
+_USUAL_TIMER = 6 * SECOND
+"""Many servers wait five seconds: a run that is less patient cannot tell that one never sends again."""
 _LONGEST_ANSWER = 4 * SECOND
 _IN_FLIGHT = SECOND // 10
 """What the server sent so soon after a packet of ours may have crossed it on the way."""
@@ -122,7 +124,9 @@ def answer_window(view: View, server: str) -> int:
 
 def retransmission_window(view: View, server: str) -> int:
     """How long it may take (ns) until a server sends again what was not acknowledged."""
-    return max(3 * (view.retransmission_timer(server) or 0), _nearly(min(_LONGEST_TIMER, view.patience)))
+    timer = view.retransmission_timer(server)
+    least = _USUAL_TIMER if timer is None else 3 * timer
+    return max(least, _nearly(min(_LONGEST_TIMER, view.patience)))
 
 
 def three_timeouts(transfer: Transfer, view: View) -> int | None:
