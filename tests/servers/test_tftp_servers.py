@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pxeconform.requirements.catalogue import find
-from tests.servers import lab
+from tests.servers import lab, table
 from tests.servers.certifying import EXPECTED, OPTIONS, Certified, expected, varying
 from tests.servers.netns import Network, call
 from tests.servers.programs import PROGRAMS, serve
@@ -67,6 +67,10 @@ def test_every_expectation_was_reviewed(path: Path) -> None:
 
 def test_every_server_has_an_expectation() -> None:
     assert {path.stem for path in EXPECTED.glob("*.toml")} == set(PROGRAMS)
+
+
+def test_the_page_tells_what_the_files_say() -> None:
+    assert table.PAGE.read_text(encoding="utf-8") == table.page()
 
 
 class TestTftpdHpa:
