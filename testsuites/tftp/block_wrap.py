@@ -7,7 +7,7 @@ BLOCKS = 65_540
 """A few more than there are numbers."""
 
 
-@scenario("TFTP-1350-BLK-05", "TFTP-1350-BLK-06", "TFTP-1350-BLK-07")
+@scenario("TFTP-1350-BLK-05", "TFTP-1350-BLK-06", "TFTP-1350-BLK-07", waiting=True)
 def more_blocks_than_numbers(play: Play) -> None:
     """A file of more than 65535 blocks; small blocks where they are granted, windows where they are."""
     name, size = play.large_file(8 * BLOCKS)

@@ -4,7 +4,9 @@ from pxeconform.runner.play import Play
 from pxeconform.runner.scenario import scenario
 
 
-@scenario("TFTP-1350-TID-04", "TFTP-1350-BLK-03", "TFTP-1350-END-01", "TFTP-1350-END-06", "TFTP-1350-RTX-01")
+@scenario(
+    "TFTP-1350-TID-04", "TFTP-1350-BLK-03", "TFTP-1350-END-01", "TFTP-1350-END-06", "TFTP-1350-RTX-01", waiting=True
+)
 def acknowledgment_withheld(play: Play) -> None:
     """The first block is acknowledged when it came again; after the last one, three of the server's timeouts."""
     reading = play.read(play.file(blocks=2).name)

@@ -5,7 +5,7 @@ from pxeconform.runner.play import Play
 from pxeconform.runner.scenario import scenario
 
 
-@scenario("TFTP-1350-ERR-01", "TFTP-1350-ERR-05", "TFTP-1350-ERR-06", "TFTP-1350-OPEN-03")
+@scenario("TFTP-1350-ERR-01", "TFTP-1350-ERR-05", "TFTP-1350-ERR-06", "TFTP-1350-OPEN-03", waiting=True)
 def missing_file(play: Play) -> None:
     """A file that nobody has; then listen whether the ERROR comes again."""
     if not isinstance(play.read(play.missing_name()).request().reply(), Error):

@@ -40,7 +40,7 @@ def confirmed_options(play: Play) -> None:
         reading.finish(first)
 
 
-@scenario("TFTP-2347-OACK-06", "TFTP-2347-OACK-07")
+@scenario("TFTP-2347-OACK-06", "TFTP-2347-OACK-07", waiting=True)
 def unconfirmed_options(play: Play) -> None:
     """The OACK is left alone until it comes again, then rejected with ERROR 8."""
     name = play.file().name

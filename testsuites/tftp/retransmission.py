@@ -4,7 +4,7 @@ from pxeconform.runner.play import Play
 from pxeconform.runner.scenario import scenario
 
 
-@scenario("TFTP-1350-RTX-01", "TFTP-1350-RTX-02", "TFTP-1123-TMO-01", "TFTP-1123-TMO-02")
+@scenario("TFTP-1350-RTX-01", "TFTP-1350-RTX-02", "TFTP-1123-TMO-01", "TFTP-1123-TMO-02", waiting=True)
 def never_acknowledged(play: Play) -> None:
     """The first block is never acknowledged; listen until the server gives up."""
     reading = play.read(play.file(blocks=2).name)

@@ -113,7 +113,7 @@ def gap_in_a_written_window(play: Play) -> None:
     writing.ended = writing.acknowledged(6)
 
 
-@scenario("TFTP-7440-WIN-10")
+@scenario("TFTP-7440-WIN-10", waiting=True)
 def window_never_acknowledged(play: Play) -> None:
     """A window is never acknowledged; listen until the server gives up."""
     reading = play.read(play.file(blocks=2).name, windowsize=4, blksize=32, timeout=1)
