@@ -18,6 +18,8 @@ from pxeconform.sessions.transfers import Event, Sender, Transfer
 
 OPTION = "multicast"
 
+_LEAST_PATIENCE = 10 * SECOND
+
 
 @dataclass(frozen=True, slots=True)
 class Grant:
@@ -316,8 +318,8 @@ def waiting_beside(member: Member, time: int, view: View) -> Iterator[Member]:
 
 
 def long_wait(view: View) -> int:
-    """How long a server may take to give a silent client up (ns): the RFC does not say."""
-    return min(view.patience * 27 // 10, 110 * SECOND)
+    """How long a server may take to give a silent client up (ns): the RFC does not say, so an impatient run cannot."""
+    return min(view.patience * 27 // 10, 110 * SECOND) if view.patience >= _LEAST_PATIENCE else 110 * SECOND
 
 
 def at_group(member: Member, view: View) -> list[tuple[int, int, int]]:
