@@ -192,9 +192,7 @@ def another_is_promoted(occasion: tuple[Member, Grant], view: View) -> Fact:
             if later.is_master and later.event.time > grant.event.time:
                 return kept("another client is made master", grant.event.frame, later.event.frame)
     told = "the silent client was not passed over"
-    return nothing_came(
-        others[0].transfer, grant.event, told, view, grant.event.frame, window=long_wait(member, grant.event.time)
-    )
+    return nothing_came(others[0].transfer, grant.event, told, view, grant.event.frame, window=long_wait(view))
 
 
 def is_tried_again(occasion: tuple[Member, Event], view: View) -> Fact:
