@@ -53,8 +53,8 @@ class Certification:
     def evidence(self, *fields: str, only: str = "") -> list[list[str]]:
         """What tshark reads in the evidence: one row a frame, one entry a field."""
         argv = ["tshark", "-n", "-r", str(self.folder / "evidence.pcapng"), "-T", "fields"]
-        # Every port may be a transfer's here, and that of a stranger too.
-        argv += ["-d", "udp.port==1024-65535,tftp"]
+        # Every port but that of boot servers may be a transfer's here, and that of a stranger too.
+        argv += ["-d", "udp.port==1024-4010,tftp", "-d", "udp.port==4012-65535,tftp"]
         argv += [part for field in fields for part in ("-e", field)]
         done = subprocess.run(
             [*argv, *(["-Y", only] if only else [])], capture_output=True, text=True, timeout=60, check=True
