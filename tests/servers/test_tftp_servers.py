@@ -21,6 +21,7 @@ Runs = Callable[[str], Certified]
 each_server = pytest.mark.parametrize("server", PROGRAMS)
 
 
+@pytest.mark.farm
 @each_server
 def test_the_violations_are_the_reviewed_ones(server: str, certified: Runs) -> None:
     run = certified(server)
@@ -32,6 +33,7 @@ def test_the_violations_are_the_reviewed_ones(server: str, certified: Runs) -> N
     assert reviewed.keys() - found.keys() == set(), {r: run.run.verdict(r) for r in reviewed.keys() - found.keys()}
 
 
+@pytest.mark.farm
 @each_server
 def test_each_violation_shows_its_packets(server: str, certified: Runs) -> None:
     run = certified(server)
@@ -41,6 +43,7 @@ def test_each_violation_shows_its_packets(server: str, certified: Runs) -> None:
         assert not missing, f"{requirement} cites {cited}, and not {missing}"
 
 
+@pytest.mark.farm
 @each_server
 def test_nothing_broke_and_nothing_was_a_matter_of_luck(server: str, certified: Runs) -> None:
     run = certified(server).run
@@ -87,12 +90,14 @@ class TestTftpdHpa:
         with lab.start(self.HPA, network, serve(folder), folder / "log"):
             yield ics
 
+    @pytest.mark.farm
     @pytest.mark.parametrize("server", ["tftpd-hpa"])
     def test_most_is_exercised(self, server: str, certified: Runs) -> None:
         run = certified(server).run
         judged = run.of("pass") | run.of("fail")
         assert len(judged) >= 0.75 * len(run.verdicts), run.said
 
+    @pytest.mark.farm
     @pytest.mark.parametrize("server", ["tftpd-hpa"])
     def test_the_run_takes_as_long_as_its_longest_wait(self, server: str, certified: Runs) -> None:
         results = certified(server).run.results
@@ -100,6 +105,7 @@ class TestTftpdHpa:
         began, ended = (lab.seconds(results[key]) for key in ("started", "finished"))
         assert ended - began <= 1.3 * longest + 10
 
+    @pytest.mark.farm
     def test_the_same_alone_and_together(self, network: Network, hpa: Path, tmp_path: Path) -> None:
         listed = call(
             network.client, sys.executable, "-m", "pxeconform", "run", "--target", "127.0.0.1", *OPTIONS, "--list",
