@@ -58,8 +58,8 @@ RUNS = (SOUND, BARE, *MUTANTS, *OWING)
 SILENCES = {"PXE-21-DISC-13", "PXE-21-DISC-22", "PXE-21-BIS-02"}
 """Requirements that ask for silence, and whose verdicts stand on a watched window alone."""
 WINDOWS = {"TFTP-7440-WIN-03", "TFTP-7440-WIN-05", "TFTP-7440-WIN-06", "TFTP-1350-BLK-02"}
-"""How many blocks a window has, with which it begins, and whether a block that was acknowledged was ever sent, is no more
-to be seen when one of them is missing."""
+"""How many blocks a window has, with which it begins, and whether a block that is acknowledged was ever sent, is no
+more to be seen when one of them is missing."""
 MOST_REMOVED = 60
 """Cited frames that are taken away one by one in each run."""
 ENHANCED_PACKET = 6
