@@ -29,10 +29,10 @@ def confirmed_options(play: Play) -> None:
     """The OACK is confirmed only after a while; then the file is read."""
     reading = play.read(play.file(blocks=2).name, tsize=0, blksize=128)
     reading.request().reply()
+    reading.next(play.pause)
     if not reading.agreed:
         play.because("the server acknowledges neither tsize nor blksize")
         return
-    play.watch(play.pause)
     reading.acknowledge(0)
     first = reading.block(1)
     play.require(first, "DATA 1 never came")
