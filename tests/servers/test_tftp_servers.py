@@ -81,7 +81,7 @@ class TestTftpdHpa:
 
     HPA = PROGRAMS["tftpd-hpa"]
 
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def hpa(self, network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         """The server runs while the tests of this class do; gives its ICS file."""
         folder = tmp_path_factory.mktemp("hpa")
@@ -117,6 +117,7 @@ class TestTftpdHpa:
         runs = [lab.certify(network, tmp_path / jobs, *options, "--jobs", jobs) for jobs in ("1", "32")]
         assert runs[0].verdicts == runs[1].verdicts
 
+    @pytest.mark.farm
     def test_evidence_is_marked(self, network: Network, hpa: Path, tmp_path: Path) -> None:
         run = lab.certify(network, tmp_path / "run", *OPTIONS, "--ics", hpa, "-k", "foreign-acknowledgment")
         rows = run.evidence("frame.number", "frame.comment", "tftp.opcode")
@@ -125,6 +126,7 @@ class TestTftpdHpa:
         cited = set(map(str, run.verdict("TFTP-1350-TID-05")["evidence"]["frames"]))
         assert cited & {row[0] for row in strays}
 
+    @pytest.mark.farm
     def test_without_a_file_little_can_be_said(self, network: Network, hpa: Path, tmp_path: Path) -> None:
         run = lab.certify(network, tmp_path / "run", *OPTIONS, "--patience", "2", "-k", "TFTP-1350-TID")
         assert {"TFTP-1350-TID-01", "TFTP-1350-TID-02"} <= run.of("pass")
