@@ -332,6 +332,7 @@ def _violation(page: Page, verdict: Dict) -> None:
         ("expected", expected),
         ("observed", verdict.get("observed")),
         ("verdict", verdict.get("reason")),
+        ("clients", words.lenses(verdict)),
         ("see", f"{frames} of {evidence.get('capture') or 'the evidence'}" if frames else ""),
     )
     for label, value in rows:

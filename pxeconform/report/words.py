@@ -391,6 +391,21 @@ def times(verdict: Dict) -> str:
     return f"{broken} of {exercised} broken" if broken else f"{exercised} kept"
 
 
+EFFECTS = {
+    "rejects": "refuses or ignores it",
+    "accepts": "takes it",
+    "unreachable": "never asks for anything like it",
+}
+
+
+def lenses(verdict: Dict) -> str:
+    """What each firmware makes of a violation, in one line; empty where no lens can tell."""
+    seen: Dict = verdict.get("lenses") or {}
+    return "; ".join(
+        f"{LENS_NAMES.get(name, name)} {EFFECTS.get(str(effect), effect)}" for name, effect in seen.items()
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the catalogue knows of a requirement beyond its verdict."""

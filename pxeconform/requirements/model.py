@@ -160,6 +160,8 @@ class Verdict:
     section: str
     capture: str = "evidence.pcapng"
     """The file, in the run's folder, whose frames these are."""
+    lenses: tuple[tuple[str, str], ...] = ()
+    """What clients make of a violation: a firmware, and `rejects`, `accepts` or `unreachable`."""
 
     def to_dict(self) -> dict[str, object]:
         """In the contract's form."""
@@ -176,7 +178,7 @@ class Verdict:
             "observed": self.observed,
             "scenarios": list(self.scenarios),
             "evidence": {"capture": self.capture, "frames": list(self.frames)},
-            "lenses": {},
+            "lenses": dict(self.lenses),
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from pxeconform import __version__
 from pxeconform.capture.datagrams import CaptureError
 from pxeconform.capture.read import read
+from pxeconform.diagnosis.lenses.effects import effects
 from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.judge import confirmed, judge_view, tally
 from pxeconform.requirements.ledger import Coverage, Ledger, LedgerError, Waiver
@@ -117,7 +118,15 @@ class Judgement:
     def results(self) -> Results:
         """The verdicts as they stand. Raises `FolderError`."""
         verdicts = confirmed(self.verdicts, self._rules, _repetitions(self._folder))
-        return Results(self.view.ledger, verdicts, tuple(self.view.orphans), timing(self.view))
+        return Results(
+            self.view.ledger, tuple(map(self._through_lenses, verdicts)), tuple(self.view.orphans), timing(self.view)
+        )
+
+    def _through_lenses(self, verdict: Verdict) -> Verdict:
+        """With what clients make of it, if it was violated in the run's own evidence."""
+        if verdict.verdict not in (Result.FAIL.value, Result.FLAKY.value) or verdict.capture != EVIDENCE:
+            return verdict
+        return replace(verdict, lenses=tuple(effects(verdict, self.view).items()))
 
 
 def judge_folder(folder: Path, rules: Sequence[AnyRule] = RULES) -> Results:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pxeconform.diagnosis.lenses.model import Subject
 from pxeconform.protocol.dhcp import NOWHERE, Message
 from pxeconform.protocol.tftp import Error, Oack
 from pxeconform.registry.pxe_tags import DISCOVERY_TAGS, MTFTP_TAGS, DiscoveryControl
+from pxeconform.registry.tftp_codes import Opcode
 from pxeconform.sessions.attempts import Role
 
 
@@ -28,10 +31,15 @@ def is_proxy(message: Message) -> bool:
 
 def wrong_transaction(subject: Subject) -> str | None:
     """Another transaction identifier than the client's."""
-    if subject.boot is None or not subject.boot.evidence.attempt.xids:
-        return None
-    known = subject.message.xid in subject.boot.evidence.attempt.xids
-    return None if known else f"its transaction identifier 0x{subject.message.xid:08x} is not the client's"
+    if subject.boot is not None:
+        known = subject.boot.evidence.attempt.xids
+    else:
+        known = {subject.request.message.xid} if subject.request is not None else set()
+    return (
+        None
+        if not known or subject.message.xid in known
+        else f"its transaction identifier 0x{subject.message.xid:08x} is not the client's"
+    )
 
 
 def malformed_options(subject: Subject) -> str | None:
@@ -88,6 +96,21 @@ def requested(subject: Subject) -> dict[str, str]:
     """Options of the request, names in lower case."""
     assert subject.transfer is not None
     return {name.lower(): value for name, value in subject.transfer.request.options}
+
+
+def asks_for(subject: Subject, allowed: Mapping[str, range]) -> bool:
+    """A client that sends these options alone, with values in these ranges, sends a request like this one.
+
+    Of DHCP: a PXE client's request that is whole.
+    """
+    if subject.transfer is None:
+        asked = subject.asked()
+        return asked is not None and asked.message.is_pxe and not asked.message.problems
+    request = subject.transfer.request
+    plain = request.opcode is Opcode.RRQ and request.mode == "octet" and not request.ragged
+    names = [name for name, _ in request.options]
+    fits = all(value.isdecimal() and int(value) in allowed.get(name, ()) for name, value in request.options)
+    return plain and fits and len(names) == len(set(names))
 
 
 def error_packet(subject: Subject) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pxeconform.diagnosis.lenses.common import (
     acknowledged,
+    asks_for,
     error_packet,
     has_discovery_tags,
     has_mtftp_tags,
@@ -19,7 +20,8 @@ from pxeconform.sessions.transfers import Sender
 
 _DHCP = (Kind.OFFER, Kind.ACK, Kind.PROXY_REPLY, Kind.ITEM_REPLY)
 _SORTING = "EDK2 PxeBcDhcp4.c"
-_OWN_OPTIONS = frozenset({"tsize", "blksize", "windowsize"})
+_OPTIONS = {"tsize": range(1), "blksize": range(512, 65465), "windowsize": range(1, 65)}
+"""What its requests have, and between which limits a platform may set it."""
 _NUMERIC = frozenset({"tsize", "blksize", "windowsize", "timeout"})
 _PORT_68 = 68
 
@@ -134,13 +136,13 @@ def _data_without_options(subject: Subject) -> str | None:
 
 def asks_like_edk2(subject: Subject) -> bool:
     """The request is one that EDK2 sends: blksize always, tsize only in the probe, windowsize since 2021."""
-    asked = requested(subject)
-    return "blksize" in asked and set(asked) <= _OWN_OPTIONS
+    return asks_for(subject, _OPTIONS) and (subject.transfer is None or "blksize" in requested(subject))
 
 
 EDK2 = Lens(
     "edk2",
     "EDK2 (UEFI)",
+    asks_like_edk2,
     (
         Sort(
             "HTTP boot offer",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pxeconform.diagnosis.lenses.common import (
+    asks_for,
     error_packet,
     has_discovery_tags,
     is_proxy,
     other_item,
-    requested,
     wrong_transaction,
 )
 from pxeconform.diagnosis.lenses.model import Check, Kind, Lens, Sort, Subject
@@ -19,6 +19,7 @@ from pxeconform.registry.pxe_tags import DiscoveryControl, PxeTag
 _DHCP = (Kind.OFFER, Kind.ACK, Kind.PROXY_REPLY, Kind.ITEM_REPLY)
 _LEADING = (Kind.OFFER, Kind.PROXY_REPLY)
 _LARGEST_DATA = 1456
+_OPTIONS = {"tsize": range(1), "blksize": range(512, _LARGEST_DATA + 1)}
 
 
 def _has_nul(subject: Subject) -> str | None:
@@ -88,13 +89,13 @@ def _large_data(subject: Subject) -> str | None:
 
 def _asks_within_its_limit(subject: Subject) -> bool:
     """A ROM that takes 1456 octets at most asks for no more."""
-    asked = requested(subject).get("blksize", "512")
-    return asked.isdigit() and int(asked) <= _LARGEST_DATA
+    return asks_for(subject, _OPTIONS)
 
 
 INTEL = Lens(
     "intel",
     "Intel boot ROM",
+    _asks_within_its_limit,
     (
         Sort(
             "proxy offer", is_proxy, "kept beside a DHCP offer; goes before what the DHCP server says", "PXE-2.1 §2.2.2"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pxeconform.diagnosis.lenses.common import (
     acknowledged,
+    asks_for,
     error_packet,
     is_proxy,
     listed_servers,
@@ -23,7 +24,7 @@ from pxeconform.sessions.attempts import Role
 _DHCP = (Kind.OFFER, Kind.ACK, Kind.PROXY_REPLY, Kind.ITEM_REPLY)
 _SOURCE = "IPXE dhcp.c"
 _NUMBERS = frozenset({"blksize", "tsize"})
-_IPXE_OPTIONS = frozenset({"blksize", "tsize", "multicast"})
+_OPTIONS = {"tsize": range(1), "blksize": range(512, 65465)}
 
 
 def _not_from_port_67(subject: Subject) -> str | None:
@@ -102,12 +103,13 @@ def _no_number(subject: Subject) -> str | None:
 
 
 def _asks_like_ipxe(subject: Subject) -> bool:
-    return "blksize" in requested(subject) and set(requested(subject)) <= _IPXE_OPTIONS
+    return asks_for(subject, _OPTIONS) and (subject.transfer is None or "blksize" in requested(subject))
 
 
 IPXE = Lens(
     "ipxe",
     "iPXE",
+    _asks_like_ipxe,
     (
         Sort("proxy offer", is_proxy, "kept beside a DHCP offer; iPXE waits up to two seconds for one", _SOURCE),
         Sort(

@@ -37,7 +37,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A packet with what a client knows when it comes: of DHCP `event` is there, of TFTP `transfer` and `packet`."""
+    """A packet with what a client knows when it comes: of DHCP `event` is there, of TFTP `transfer` and `packet`.
+
+    Where no boot is known, as in a run, `request` is the message that a reply answers.
+    """
 
     kind: Kind
     frame: int
@@ -45,6 +48,7 @@ class Subject:
     event: DhcpEvent | None = None
     transfer: Transfer | None = None
     packet: Event | None = None
+    request: DhcpEvent | None = None
 
     @property
     def message(self) -> Message:
@@ -55,7 +59,7 @@ class Subject:
     def asked(self, *roles: Role) -> DhcpEvent | None:
         """The client's last message in one of these roles before this packet, or its first at all."""
         if self.boot is None:
-            return None
+            return self.request
         events = self.boot.evidence.of(*roles)
         before = [event for event in events if event.frame < self.frame] or events
         return before[-1] if before else None
@@ -92,6 +96,8 @@ class Lens:
 
     name: ScreenFamily
     title: str
+    asks: Callable[[Subject], bool]
+    """Whether this firmware sends a request like the one that the packet answers."""
     sorts: tuple[Sort, ...]
     checks: tuple[Check, ...]
     knows_ipv6: bool = True
