@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
@@ -31,13 +32,13 @@ from pxeconform.extraction import LARGEST, Extracted, extracted
 from pxeconform.registry.screen_codes import ScreenFamily
 from pxeconform.requirements.ledger import Coverage
 from pxeconform.requirements.passive import Finding, findings
-from pxeconform.sessions.boots import Boot, BootOutcome, find_boots
+from pxeconform.sessions.boots import Boot, BootOutcome, each_boot
 from pxeconform.sessions.content import HEAD
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.dhcp6 import Dhcp6Event
 from pxeconform.sessions.http import Fetch
 from pxeconform.sessions.routine import TransferSieve
-from pxeconform.sessions.sessions import follow
+from pxeconform.sessions.sessions import Sessions, follow
 from pxeconform.sessions.steps import settled
 from pxeconform.sessions.transfers import Outcome, Transfer
 
@@ -47,6 +48,8 @@ _WORTH_PROCESSES = 1 << 25
 """Octets of captures that take longer to read than processes to start and results to hand over."""
 
 _MAC = re.compile(r"[0-9a-f]{12}")
+
+Tables = Iterator[tuple[str, Iterator[document.Record]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +101,26 @@ class Analysis:
         """Plain data with the names of `report/schema/analysis.schema.json`; ready for `json.dump`."""
         return {"schema": SCHEMA, **{name: list(records) for name, records in self.tables()}}
 
-    def tables(self) -> Iterator[tuple[str, Iterator[document.Record]]]:
+    def tables(self) -> Tables:
         """The same, one table after the other and one record at a time; `schema` is not among them."""
-        yield "captures", (document.capture(info) for info in self.captures)
-        yield (
-            "boots",
-            (document.boot(b.id, b.capture, b.parent, b.boot, b.stall, b.diagnosis, b.readings) for b in self.boots),
-        )
-        yield (
-            "transfers",
-            (
-                document.transfer(t.id, t.capture, t.boot, t.transfer, t.outcome, t.diagnosis, t.extracted)
-                for t in self.transfers
-            ),
-        )
-        yield "dhcp", (document.dhcp(message.capture, message.event) for message in self.dhcp)
-        yield "findings", (finding.to_dict() for finding in self.findings)
+        return _tables(self)
+
+
+def _tables(found: Analysis | Passing) -> Tables:
+    yield "captures", (document.capture(info) for info in found.captures)
+    yield (
+        "boots",
+        (document.boot(b.id, b.capture, b.parent, b.boot, b.stall, b.diagnosis, b.readings) for b in found.boots),
+    )
+    yield (
+        "transfers",
+        (
+            document.transfer(t.id, t.capture, t.boot, t.transfer, t.outcome, t.diagnosis, t.extracted)
+            for t in found.transfers
+        ),
+    )
+    yield "dhcp", (document.dhcp(message.capture, message.event) for message in found.dhcp)
+    yield "findings", (finding.to_dict() for finding in found.findings)
 
 
 def analyze(
@@ -143,8 +150,23 @@ def analyze(
     task = _Task(wanted, hash_contents or extract is not None, engine, keep, every_packet)
     for part in _parts([str(path) for path in paths], task, jobs):
         part = _renumbered(part, len(found.boots), len(found.transfers))
-        part = part if lens is None else _through(part, lens)
+        part = part if lens is None else replace(part, boots=tuple(_through(part.boots, lens)))
         found = _add(found, part if extract is None else _extracted(part, extract))
+    return found
+
+
+def passing(
+    capture: str | Path,
+    *,
+    client: str | None = None,
+    hash_contents: bool = False,
+    engine: Literal["native", "tshark"] = "native",
+    lens: ScreenFamily | None = None,
+) -> Passing:
+    """The same for one capture, whose records are made one after the other and not kept: for captures of many boots."""
+    wanted = _mac(client) if client is not None else None
+    found = _read(str(capture), _Task(wanted, hash_contents, engine))
+    found.boots = _through(found.boots, lens)
     return found
 
 
@@ -155,8 +177,8 @@ class _Task:
     client: str | None
     hash_contents: bool
     engine: Literal["native", "tshark"]
-    keep: int
-    every_packet: bool
+    keep: int = HEAD
+    every_packet: bool = False
 
 
 def _parts(paths: Sequence[str], task: _Task, jobs: int | None) -> Iterator[Analysis]:
@@ -191,10 +213,14 @@ def _renumbered(part: Analysis, boots: int, transfers: int) -> Analysis:
     )
 
 
-def _through(part: Analysis, lens: ScreenFamily) -> Analysis:
+def _through(boots: Iterable[DiagnosedBoot], lens: ScreenFamily | None) -> Iterator[DiagnosedBoot]:
+    if lens is None:
+        yield from boots
+        return
     from pxeconform.diagnosis.lenses.table import readings
 
-    return replace(part, boots=tuple(replace(each, readings=readings(each.boot, lens)) for each in part.boots))
+    for each in boots:
+        yield replace(each, readings=readings(each.boot, lens))
 
 
 def _extracted(part: Analysis, folder: Path) -> Analysis:
@@ -227,93 +253,129 @@ def _second_opinion(path: str, info: CaptureInfo) -> Iterator[Datagram]:
 
 
 def _one(path: str, task: _Task) -> Analysis:
-    client, hash_contents, engine, keep = task.client, task.hash_contents, task.engine, task.keep
+    """One capture, all of it at hand."""
+    found = _read(path, task)
+    return Analysis(
+        found.captures, tuple(found.boots), tuple(found.transfers), tuple(found.dhcp), tuple(found.findings)
+    )
+
+
+def _read(path: str, task: _Task) -> Passing:
     info = CaptureInfo(path)
-    sieve = TransferSieve() if engine == "native" and not task.every_packet else None
-    datagrams = read(path, info, sieve=sieve) if engine == "native" else _second_opinion(path, info)
-    sessions = follow(marked(datagrams, info), hash_contents=hash_contents, keep=keep, sieve=sieve)
+    sieve = TransferSieve() if task.engine == "native" and not task.every_packet else None
+    datagrams = read(path, info, sieve=sieve) if task.engine == "native" else _second_opinion(path, info)
+    sessions = follow(marked(datagrams, info), hash_contents=task.hash_contents, keep=task.keep, sieve=sieve)
     tell_copies(info, sieve.copies if sieve is not None else 0)
     if sessions.wrong:
         count, frames = sessions.checksums[Checksum.WRONG], ", ".join(map(str, sessions.wrong))
         info.warn(f"{count} DHCP or TFTP datagrams have a wrong UDP checksum, so hosts drop them: frames {frames}")
-    end = info.last_time or 0
-    everything = find_boots(sessions, end)
-    names = {boot.number: f"boot-{boot.number}" for boot in everything}
-    by_number = {boot.number: boot for boot in everything}
-    boots = tuple(
-        _diagnosed(boot, names, by_number, path) for boot in everything if client is None or boot.client_mac == client
-    )
-    owners: dict[int, Boot] = {}
-    for boot in everything:
-        for owned in (*boot.transfers, *boot.evidence.fetches):
-            owners.setdefault(id(owned), boot)
-    boot_files = {id(each) for boot in everything for each in boot.evidence.downloads}
-    carried: list[Transfer | Fetch] = [*sessions.transfers, *(f for boot in everything for f in boot.evidence.fetches)]
-    carried.sort(key=lambda each: each.started)
-    numbered = [(f"transfer-{n}", each) for n, each in enumerate(carried, 1)]
-    transfers = tuple(
-        _transfer(name, each, owners.get(id(each)), boot_files, names, path, end)
-        for name, each in numbered
-        if client is None or _belongs(each, owners.get(id(each)), client)
-    )
-    spoken: list[DhcpEvent | Dhcp6Event] = [*sessions.dhcp, *sessions.dhcp6]
-    spoken.sort(key=lambda event: event.time)
-    messages = tuple(CapturedDhcp(path, event) for event in spoken if client is None or _mac_of(event) == client)
-    coverage = Coverage(
-        layer2=True,
-        complete=info.complete and not info.snapped,
-        snapped=bool(info.snapped),
-        first_time=info.first_time,
-        last_time=info.last_time,
-    )
-    return Analysis((info,), boots, transfers, messages, findings(sessions, coverage))
+    return Passing(info, sessions, task.client)
 
 
-def _diagnosed(boot: Boot, names: dict[int, str], by_number: dict[int, Boot], path: str) -> DiagnosedBoot:
-    parent = by_number.get(boot.parent) if boot.parent is not None else None
-    return DiagnosedBoot(
-        names[boot.number],
-        path,
-        names[parent.number] if parent is not None else None,
-        boot,
-        find_stall(boot),
-        diagnose_boot(BootCase(boot, parent)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """What the boot that a transfer belongs to says about it."""
+
+    boot: str
+    wanted: bool
+    outcome: Outcome
+    harmless: bool
+
+
+class Passing:
+    """What one capture holds as it passes by: boots are made when they are asked for, and kept by nobody.
+
+    The tables have the names and the order of `Analysis`; each can be gone through once. Ten thousand boots then need
+    no more memory than their packets.
+    """
+
+    def __init__(self, info: CaptureInfo, sessions: Sessions, client: str | None = None) -> None:
+        self.captures = (info,)
+        self._sessions, self._client, self._end = sessions, client, info.last_time or 0
+        self._endings: dict[int, _Ending] = {}
+        self._fetches: list[Fetch] = []
+        self.boots = self._boots()
+        self.transfers = self._transfers()
+        self.dhcp = self._dhcp()
+        self.findings = self._findings()
+
+    def tables(self) -> Tables:
+        """The tables of `Analysis.tables`, each to be gone through before the next."""
+        return _tables(self)
+
+    def _boots(self) -> Iterator[DiagnosedBoot]:
+        for boot, parent in each_boot(self._sessions, self._end):
+            wanted = self._client in (None, boot.client_mac)
+            name = _boot_name(boot)
+            self._fetches += boot.evidence.fetches
+            owns: list[Transfer | Fetch] = [*boot.transfers, *boot.evidence.fetches]
+            for owned in owns:
+                if id(owned) not in self._endings:
+                    self._endings[id(owned)] = _Ending(name, wanted, *_ended(owned, boot, self._end))
+            if wanted:
+                began_by = _boot_name(parent) if parent is not None else None
+                causes = diagnose_boot(BootCase(boot, parent))
+                yield DiagnosedBoot(name, self.captures[0].path, began_by, boot, find_stall(boot), causes)
+
+    def _transfers(self) -> Iterator[DiagnosedTransfer]:
+        # Whose they are is known once all boots have passed.
+        deque(self.boots, maxlen=0)
+        carried: list[Transfer | Fetch] = [*self._sessions.transfers, *self._fetches]
+        carried.sort(key=lambda each: each.started)
+        for number, each in enumerate(carried, 1):
+            ending = self._endings.get(id(each)) or self._of_no_boot(each)
+            if ending.wanted:
+                name, path = f"transfer-{number}", self.captures[0].path
+                yield DiagnosedTransfer(name, path, ending.boot or None, each, ending.outcome, _causes(each, ending))
+        self._endings.clear()
+
+    def _of_no_boot(self, carried: Transfer | Fetch) -> _Ending:
+        if isinstance(carried, Fetch):
+            return _Ending("", self._client is None, _fetch_outcome(carried, self._end), harmless=False)
+        wanted = self._client in (None, carried.client_mac.hex(":"))
+        return _Ending("", wanted, carried.outcome(self._end), harmless=False)
+
+    def _dhcp(self) -> Iterator[CapturedDhcp]:
+        spoken: list[DhcpEvent | Dhcp6Event] = [*self._sessions.dhcp, *self._sessions.dhcp6]
+        spoken.sort(key=lambda event: event.time)
+        path = self.captures[0].path
+        return (CapturedDhcp(path, event) for event in spoken if self._client in (None, _mac_of(event)))
+
+    def _findings(self) -> Iterator[Finding]:
+        (info,) = self.captures
+        coverage = Coverage(
+            layer2=True,
+            complete=info.complete and not info.snapped,
+            snapped=bool(info.snapped),
+            first_time=info.first_time,
+            last_time=info.last_time,
+        )
+        yield from findings(self._sessions, coverage)
+
+
+def _boot_name(boot: Boot) -> str:
+    return f"boot-{boot.number}"
 
 
 def _mac_of(event: DhcpEvent | Dhcp6Event) -> str:
     return event.message.mac if isinstance(event, DhcpEvent) else event.client.hex(":")
 
 
-def _belongs(carried: Transfer | Fetch, boot: Boot | None, client: str) -> bool:
-    if boot is not None:
-        return boot.client_mac == client
-    return isinstance(carried, Transfer) and carried.client_mac.hex(":") == client
-
-
-def _transfer(
-    name: str,
-    carried: Transfer | Fetch,
-    boot: Boot | None,
-    boot_files: set[int],
-    names: dict[int, str],
-    path: str,
-    end: int,
-) -> DiagnosedTransfer:
-    owner = names[boot.number] if boot is not None else None
+def _ended(carried: Transfer | Fetch, boot: Boot, end: int) -> tuple[Outcome, bool]:
+    """How a transfer of a boot ended, and whether that did the boot no harm."""
     if isinstance(carried, Fetch):
-        ended = _fetch_outcome(carried, end)
-        return DiagnosedTransfer(name, path, owner, carried, ended, diagnose_fetch(carried, ended))
-    outcome = carried.outcome(end)
-    harmless = False
-    if boot is not None:
-        own = id(carried) in boot_files
-        # A probe that no download follows is a refusal; others of the boot's own transfers stay what they are.
-        if not own or carried is boot.evidence.download:
-            outcome = settled(boot.evidence, carried)
-        harmless = not own and boot.outcome is BootOutcome.BOOTED
-    diagnosis = diagnose_transfer(TransferCase(carried, outcome), harmless=harmless)
-    return DiagnosedTransfer(name, path, owner, carried, outcome, diagnosis)
+        return _fetch_outcome(carried, end), False
+    own = any(carried is each for each in boot.evidence.downloads)
+    # A probe that no download follows is a refusal; others of the boot's own transfers stay what they are.
+    as_told = not own or carried is boot.evidence.download
+    outcome = settled(boot.evidence, carried) if as_told else carried.outcome(end)
+    return outcome, not own and boot.outcome is BootOutcome.BOOTED
+
+
+def _causes(carried: Transfer | Fetch, ending: _Ending) -> tuple[Diagnosis, ...]:
+    if isinstance(carried, Fetch):
+        return diagnose_fetch(carried, ending.outcome)
+    return diagnose_transfer(TransferCase(carried, ending.outcome), harmless=ending.harmless)
 
 
 def _fetch_outcome(fetch: Fetch, end: int) -> Outcome:

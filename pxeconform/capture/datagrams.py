@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 
 class CaptureError(Exception):
@@ -76,12 +77,12 @@ class Datagram:
     @property
     def sender(self) -> tuple[str, int]:
         """Address and port that it came from."""
-        return self.source, self.source_port
+        return _endpoint(self.source, self.source_port)
 
     @property
     def receiver(self) -> tuple[str, int]:
         """Address and port that it went to."""
-        return self.destination, self.destination_port
+        return _endpoint(self.destination, self.destination_port)
 
     @property
     def checksum_state(self) -> Checksum:
@@ -99,6 +100,12 @@ class Datagram:
             return Checksum.OFFLOADED
         whole = pseudo + self.source_port + self.destination_port + size + self.checksum + _ones_sum(self.payload)
         return Checksum.RIGHT if _folded(whole) == 0xFFFF else Checksum.WRONG
+
+
+@lru_cache(1024)
+def _endpoint(address: str, port: int) -> tuple[str, int]:
+    """One object for equal ends, of which sessions keep many."""
+    return address, port
 
 
 def _ones_sum(octets: bytes) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import struct
+from functools import lru_cache
+from sys import intern
 
 from pxeconform.capture.columns import (
     ARP,
@@ -197,8 +199,8 @@ def _arp(
     return Datagram(
         frame,
         time,
-        socket.inet_ntoa(body[14:18]),
-        socket.inet_ntoa(body[24:28]),
+        intern(socket.inet_ntoa(body[14:18])),
+        intern(socket.inet_ntoa(body[24:28])),
         kind=Kind.ARP,
         code=(struct.unpack_from("!H", body, 6)[0], 0),
         source_mac=body[8:14],
@@ -220,10 +222,17 @@ def _socket_family(family: int) -> socket.AddressFamily:
 
 
 def _address(octets: memoryview, at: int, family: int) -> str:
+    """Equal addresses are one object: each comes in many packets."""
     if family == 4:
-        return socket.inet_ntoa(octets[at : at + 4])
-    return socket.inet_ntop(socket.AF_INET6, octets[at : at + 16])
+        return intern(socket.inet_ntoa(octets[at : at + 4]))
+    return intern(socket.inet_ntop(socket.AF_INET6, octets[at : at + 16]))
 
 
 def _mac(octets: memoryview, at: int) -> bytes:
-    return bytes(octets[at : at + 6]) if at >= 0 else b""
+    return _same(bytes(octets[at : at + 6])) if at >= 0 else b""
+
+
+@lru_cache(1024)
+def _same(mac: bytes) -> bytes:
+    """One object for equal link addresses."""
+    return mac

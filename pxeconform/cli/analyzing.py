@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pxeconform.cli.output import consoles, write_json
 
 if TYPE_CHECKING:
-    from pxeconform.analysis import Analysis
+    from pxeconform.analysis import Tables
     from pxeconform.registry.screen_codes import ScreenFamily
 
 _COLLECTED_AFTER = 100_000
@@ -35,25 +35,30 @@ def analyze_command(
     json_to: str | None,
 ) -> int:
     """Read, reconstruct, diagnose, report; gives the exit code."""
-    from pxeconform.analysis import analyze
+    from pxeconform.analysis import analyze, passing
     from pxeconform.report.terminal import timeline
 
     console = consoles(json_to)
     with _rarely_collected():
-        analysis = analyze(
-            captures,
-            client=client,
-            hash_contents=hash_contents,
-            engine=engine,
-            lens=lens,
-            extract=extract,
-            jobs=jobs,
-        )
-    if report:
-        document = analysis.to_dict()
-        write_json(document, json_to)
-    else:
-        document = _streamed(analysis, json_to)
+        if report or extract is not None or len(captures) > 1:
+            analysis = analyze(
+                captures,
+                client=client,
+                hash_contents=hash_contents,
+                engine=engine,
+                lens=lens,
+                extract=extract,
+                jobs=jobs,
+            )
+            tables = analysis.tables()
+        else:
+            (capture,) = captures
+            tables = passing(capture, client=client, hash_contents=hash_contents, engine=engine, lens=lens).tables()
+        if report:
+            document = analysis.to_dict()
+            write_json(document, json_to)
+        else:
+            document = _streamed(tables, json_to)
     timeline(document, console)
     if extract is not None:
         written = sum(transfer.extracted is not None for transfer in analysis.transfers)
@@ -82,13 +87,13 @@ def _rarely_collected() -> Iterator[None]:
         gc.set_threshold(*before)
 
 
-def _streamed(analysis: Analysis, json_to: str | None) -> dict[str, Any]:
+def _streamed(tables: Tables, json_to: str | None) -> dict[str, Any]:
     """Write the JSON record by record; gives what the terminal shows of it."""
     from pxeconform.analysis import SCHEMA
     from pxeconform.report.excerpt import Excerpt
 
     excerpt = Excerpt()
-    tables = excerpt.of(analysis.tables())
+    tables = excerpt.of(tables)
     if json_to is not None:
         write_json(chain([("schema", SCHEMA)], tables), json_to)
     for _, records in tables:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import lru_cache
+from sys import intern
 from uuid import UUID
 
 from pxeconform.protocol import vendor_options
@@ -27,10 +28,25 @@ _SHORTEST = 300
 """RFC 1542 section 2.1: some BOOTP clients and relays drop what is shorter."""
 
 _PAD, _END = int(Option.PAD), int(Option.END)
-_MOST_SHARED = 4096
-"""Equal options and addresses that are kept once."""
+_MOST_SHARED = 512
+"""Equal options and fields that are kept once: what a fleet has in common, not what each client has alone."""
 
-_address = lru_cache(_MOST_SHARED)(socket.inet_ntoa)
+
+def _address(octets: bytes) -> str:
+    """A dotted quad; equal ones are one object."""
+    return intern(socket.inet_ntoa(octets))
+
+
+@lru_cache(_MOST_SHARED)
+def _field(octets: bytes) -> bytes:
+    """A field without the NULs that fill it; equal ones are one object."""
+    return octets.rstrip(b"\0")
+
+
+@lru_cache(_MOST_SHARED)
+def _same(octets: bytes) -> bytes:
+    """One object for equal octets."""
+    return octets
 
 
 class Place(Enum):
@@ -164,7 +180,7 @@ class Message:
     def address(self, code: int) -> str | None:
         """An option that holds one IPv4 address."""
         value = self.get(code)
-        return socket.inet_ntoa(value) if value is not None and len(value) == 4 else None
+        return _address(value) if value is not None and len(value) == 4 else None
 
     def with_options(self, *options: tuple[int, bytes]) -> Message:
         """A copy with options set: those of the same code give way."""
@@ -243,9 +259,9 @@ def parse(payload: bytes, length: int | None = None) -> Message | None:
         yiaddr=_address(yiaddr),
         siaddr=_address(siaddr),
         giaddr=_address(giaddr),
-        chaddr=chaddr,
-        sname=sname.rstrip(b"\0"),
-        file=file.rstrip(b"\0"),
+        chaddr=_same(chaddr),
+        sname=_field(sname),
+        file=_field(file),
         options=tuple(found),
         ended=ended,
         cookie=cookie,

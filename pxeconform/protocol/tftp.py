@@ -24,6 +24,9 @@ LAST_BLOCK_NUMBER = 65535
 _MOST_REMEMBERED = 4096
 """Answers about options that are kept: a fleet asks for the same ones."""
 
+_SHORT = 256
+"""Octets of a packet that is worth being remembered."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -123,7 +126,9 @@ def parse(payload: bytes, length: int | None = None) -> Packet | None:
     TFTP opcode at all.
     """
     length = len(payload) if length is None else length
-    packet = _parse(payload, length)
+    # Blocks differ, everything else is the same for all clients of a fleet.
+    alike = len(payload) <= _SHORT and payload[:2] != b"\0\3"
+    packet = _parse_alike(payload, length) if alike else _parse(payload, length)
     if isinstance(packet, Malformed) and len(payload) < length:
         return Malformed(packet.opcode, f"the capture holds {len(payload)} of {length} octets")
     return packet
@@ -152,6 +157,10 @@ def _parse(payload: bytes, length: int) -> Packet | None:
     return None
 
 
+_parse_alike = lru_cache(256)(_parse)
+"""The same, with one object for equal packets."""
+
+
 def _parse_request(opcode: Opcode, payload: bytes) -> Request | Malformed:
     filename, found, rest = payload[2:].partition(b"\0")
     if not found:
@@ -165,7 +174,6 @@ def _parse_request(opcode: Opcode, payload: bytes) -> Request | Malformed:
     return Request(opcode, filename, mode.decode("latin-1").lower(), options or (), options is None)
 
 
-@lru_cache(256)
 def _parse_options(octets: bytes) -> Options | None:
     if not octets:
         return ()

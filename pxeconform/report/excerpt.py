@@ -14,6 +14,9 @@ Tables = Iterable[tuple[str, Iterable[Record]]]
 IN_SUMMARY, IN_FULL = 40, 12
 """Boots that get a line, and boots that are shown in full, those that failed first."""
 
+_UNNAMED = ""
+_OF_A_COUNTED_BOOT: Record = {"boot": _UNNAMED}
+
 
 class Excerpt:
     """Tables of the contract with the records that are shown; of the others what is counted."""
@@ -22,6 +25,8 @@ class Excerpt:
         self.document: dict[str, list[Record]] = {}
         self._whole: set[str] = set()
         self._failed = 0
+        self._counted: dict[str, Record] = {}
+        """One record for all boots of an outcome that are only counted."""
 
     def of(self, tables: Tables) -> Iterator[tuple[str, Iterator[Record]]]:
         """The same tables; each must be consumed before the next one is asked for, as `json_lines` does."""
@@ -44,12 +49,12 @@ class Excerpt:
         if len(self.document["boots"]) < IN_SUMMARY or (failed and self._failed <= IN_FULL):
             self._whole.add(boot["id"])
             return boot
-        return {"id": boot["id"], "outcome": boot["outcome"]}
+        return self._counted.setdefault(boot["outcome"], {"id": _UNNAMED, "outcome": boot["outcome"]})
 
     def _transfer(self, transfer: Record) -> Record:
         # Those of no boot are shown too.
         whole = transfer["boot"] in self._whole or transfer["boot"] is None
-        return transfer if whole else {"boot": transfer["boot"]}
+        return transfer if whole else _OF_A_COUNTED_BOOT
 
 
 def _nothing(_: Record) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import count
 
 from pxeconform.protocol.dhcp import Message
 from pxeconform.registry.architectures import architecture_name
@@ -89,17 +91,31 @@ class Boot:
 
 def find_boots(sessions: Sessions, capture_end: int) -> list[Boot]:
     """All boots of a trace by their start; `capture_end` is the time of its last packet, ns."""
+    return [boot for boot, _ in each_boot(sessions, capture_end)]
+
+
+def each_boot(sessions: Sessions, capture_end: int) -> Iterator[tuple[Boot, Boot | None]]:
+    """The same one at a time, each with the one whose program began it.
+
+    A boot is held only while one that may follow from it is still to come: most boots of a storm are alone.
+    """
     trace = index(sessions)
-    attempts = sorted(find_attempts(sessions), key=lambda attempt: attempt.started)
-    boots: list[Boot] = []
-    by_attempt: dict[int, Boot] = {}
-    for number, attempt in enumerate(attempts, 1):
-        found = gather(attempt, trace, capture_end)
-        before = by_attempt.get(id(attempt.previous)) if attempt.previous is not None else None
-        boot = _looped(_boot(number, found, before), before)
-        boots.append(boot)
-        by_attempt[id(attempt)] = boot
-    return boots
+    attempts = deque(sorted(find_attempts(sessions), key=lambda attempt: attempt.started))
+    followers = Counter(id(attempt.previous) for attempt in attempts if attempt.previous is not None)
+    held: dict[int, Boot] = {}
+    for number in count(1):
+        if not attempts:
+            return
+        attempt = attempts.popleft()
+        own, earlier = id(attempt), id(attempt.previous)
+        before = held.get(earlier) if attempt.previous is not None else None
+        boot = _looped(_boot(number, gather(attempt, trace, capture_end), before), before)
+        followers[earlier] -= 1
+        if not followers[earlier]:
+            held.pop(earlier, None)
+        if followers[own] > 0:
+            held[own] = boot
+        yield boot, before if boot.parent is not None else None
 
 
 def _boot(number: int, found: Evidence, before: Boot | None) -> Boot:

@@ -15,6 +15,9 @@ HEAD = 8192
 _MOST_PENDING = 128
 """Blocks that may wait for an earlier one; beyond it the gap counts as lost."""
 
+_NONE: dict[int, Data] = {}
+"""Contents whose blocks come in order share this."""
+
 
 @dataclass(slots=True)
 class Content:
@@ -40,7 +43,7 @@ class Content:
     zero_acknowledged: bool = False
     """Block 0 was acknowledged after 65535, whether or not the capture has it."""
     head: bytearray | bytes = field(default_factory=bytearray)
-    _pending: dict[int, Data] = field(default_factory=dict)
+    _pending: dict[int, Data] = field(default_factory=lambda: _NONE)
     _lap: int = LAST_BLOCK_NUMBER + 1
     """Block numbers until they begin again."""
     _hash: hashlib._Hash | str | None = None
@@ -92,6 +95,10 @@ class Content:
             return
         self.cut |= not whole
         self.highest = max(self.highest, index)
+        if index == self.blocks + 1 and not self._pending:
+            self._take(packet)
+            return
+        self._pending = self._pending or {}
         self._pending[index] = packet
         while (following := self._pending.pop(self.blocks + 1, None)) is not None:
             self._take(following)

@@ -8,7 +8,7 @@ reply, not silence.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -87,16 +87,19 @@ class _Questions:
     """Exchanges by what a reply can share with their request: thousands of clients may be asking at once."""
 
     def __init__(self) -> None:
-        self._by: defaultdict[tuple[object, ...], deque[tuple[int, Exchange]]]
-        self._by = defaultdict(lambda: deque(maxlen=_MOST_ALIKE))
+        self._by: defaultdict[tuple[object, ...], list[tuple[int, Exchange]]] = defaultdict(list)
         self._count = 0
 
     def add(self, exchange: Exchange) -> None:
         """A new exchange; it comes after all others."""
         self._count += 1
         request = exchange.request
+        entry = (self._count, exchange)
         for key in _shared(request, request.source):
-            self._by[key].append((self._count, exchange))
+            alike = self._by[key]
+            alike.append(entry)
+            if len(alike) > _MOST_ALIKE:
+                del alike[0]
 
     def answered_by(self, reply: DhcpEvent) -> Exchange | None:
         """The exchange that a reply belongs to: the likeliest, of those the latest."""

@@ -12,6 +12,23 @@ _REQUEST, _REPLY = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
+class Arp:
+    """One ARP packet: who asks for (or tells) whom."""
+
+    frame: int
+    time: int
+    operation: int
+    source: str
+    destination: str
+
+    @classmethod
+    def of(cls, datagram: Datagram) -> Arp:
+        """What matters of a packet."""
+        operation = datagram.code[0] if datagram.code is not None else 0
+        return cls(datagram.frame, datagram.time, operation, datagram.source, datagram.destination)
+
+
+@dataclass(frozen=True, slots=True)
 class Unanswered:
     """Requests for one address that brought no reply."""
 
@@ -25,7 +42,7 @@ class Unanswered:
 class Neighbours:
     """ARP of a trace, by who asks."""
 
-    _asked: dict[str, list[Datagram]] = field(default_factory=lambda: defaultdict(list))
+    _asked: dict[str, list[Arp]] = field(default_factory=lambda: defaultdict(list))
     _answered: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(list))
     _sought: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
@@ -35,29 +52,28 @@ class Neighbours:
 
     def heard(self, client: str, since: int) -> bool:
         """The client itself asked for somebody after that time."""
-        return any(datagram.time > since for datagram in self._asked.get(client, ()))
+        return any(request.time > since for request in self._asked.get(client, ()))
 
     def unanswered(self, client: str, since: int, until: int) -> list[Unanswered]:
         """Addresses that `client` asked for between two times (ns) without any reply, in the order of asking."""
-        asked: dict[str, list[Datagram]] = {}
-        for datagram in self._asked.get(client, ()):
-            if since <= datagram.time <= until and datagram.destination != client:
-                asked.setdefault(datagram.destination, []).append(datagram)
+        asked: dict[str, list[Arp]] = {}
+        for request in self._asked.get(client, ()):
+            if since <= request.time <= until and request.destination != client:
+                asked.setdefault(request.destination, []).append(request)
         return [
-            Unanswered(target, tuple(d.frame for d in requests), requests[0].time, requests[-1].time)
+            Unanswered(target, tuple(request.frame for request in requests), requests[0].time, requests[-1].time)
             for target, requests in asked.items()
             if not any(since <= time for time in self._answered.get((target, client), ()))
         ]
 
 
-def neighbours(datagrams: Iterable[Datagram]) -> Neighbours:
+def neighbours(packets: Iterable[Arp]) -> Neighbours:
     """Sort the ARP packets of a trace."""
     found = Neighbours()
-    for datagram in datagrams:
-        operation = datagram.code[0] if datagram.code is not None else 0
-        if operation == _REQUEST:
-            found._asked[datagram.source].append(datagram)
-            found._sought[datagram.destination].append(datagram.time)
-        elif operation == _REPLY:
-            found._answered[datagram.source, datagram.destination].append(datagram.time)
+    for packet in packets:
+        if packet.operation == _REQUEST:
+            found._asked[packet.source].append(packet)
+            found._sought[packet.destination].append(packet.time)
+        elif packet.operation == _REPLY:
+            found._answered[packet.source, packet.destination].append(packet.time)
     return found

@@ -283,15 +283,14 @@ def _download(found: Evidence, _: Nbp | None) -> _Found:
     frames: list[tuple[int, int]] = []
     for each in found.downloads:
         # Thousands of DATA and ACK frames say nothing here: the requests, the first reply and the end do.
-        requests = [e for e in each.events if e.frame in each.request_frames]
         reply = next(each.of(Sender.SERVER), each.events[-1])
-        frames += [(event.frame, event.time) for event in (*requests, reply, each.events[-1])]
+        frames += [(event.frame, event.time) for event in (*each.requests, reply, each.events[-1])]
     detail = {
         "server": transfer.server,
         "file": transfer.file,
         "bytes": transfer.content.octets,
         "transfers": len(found.downloads),
-        **_timers([e.time for e in transfer.events if e.frame in transfer.request_frames], "tftp open"),
+        **_timers([event.time for event in transfer.requests], "tftp open"),
     }
     outcome = settled(found, transfer)
     status = {
@@ -318,7 +317,7 @@ def settled(found: Evidence, transfer: Transfer) -> Outcome:
         waited = found.abandoned is not None or found.capture_end - transfer.ended >= 5 * SECOND
         return Outcome.ABORTED_BY_CLIENT if waited and refused_options(transfer) else Outcome.INCOMPLETE_CAPTURE
     if outcome is Outcome.INCOMPLETE_CAPTURE:
-        tries = [event.time for event in transfer.events if event.frame in transfer.request_frames]
+        tries = [event.time for event in transfer.requests]
         refused = bool(transfer.unreachable) and not transfer.answered
         gave_up = found.abandoned is not None and found.abandoned.time >= transfer.ended
         if refused or gave_up or (not transfer.answered and found.silent(tries, DOWNLOAD)):

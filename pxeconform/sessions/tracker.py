@@ -20,7 +20,7 @@ from pxeconform.sessions.content import HEAD, Content
 from pxeconform.sessions.groups import Groups, take
 from pxeconform.sessions.marks import scenario_of
 from pxeconform.sessions.middle import Middles
-from pxeconform.sessions.transfers import Event, Sender, Transfer
+from pxeconform.sessions.transfers import Event, Sender, Transfer, block_of
 
 Endpoint = tuple[str, int]
 
@@ -255,10 +255,12 @@ class TransferTracker:
                 self._follower.watch(*datagram.sender)
         elif datagram.source_port != transfer.server_port:
             if datagram.source_port not in transfer.other_tids:
-                transfer.other_tids.append(datagram.source_port)
                 self._by_server_tid.setdefault(datagram.sender, transfer)
-                if not transfer.taken_up and len(transfer.spare) < _MOST_SPARE:
-                    transfer.spare[datagram.source_port] = (datagram, packet, event)
+                open_ = not transfer.taken_up and len(transfer.other_tids) < _MOST_SPARE
+                spare = (datagram, packet, event) if open_ else None
+                # What is empty is shared by all transfers.
+                transfer.other_tids = transfer.other_tids or {}
+                transfer.other_tids[datagram.source_port] = spare
             return
         self._hear(transfer, datagram, packet, event)
 
@@ -266,13 +268,14 @@ class TransferTracker:
         """The client goes on with a later answer to its repeated request: the earlier one never reached it."""
         if transfer.server_port is None:
             return
-        transfer.other_tids[transfer.other_tids.index(port)] = transfer.server_port
+        spare = transfer.other_tids.pop(port)
+        transfer.other_tids[transfer.server_port] = None
         transfer.server_port = port
         transfer.acknowledged = ()
         transfer.data_packets = 0
         transfer.content = Content(hashed=self._hash_contents, keep=self._keep)
-        if port in transfer.spare:
-            self._hear(transfer, *transfer.spare.pop(port))
+        if spare is not None:
+            self._hear(transfer, *spare)
 
     def _hear(self, transfer: Transfer, datagram: Datagram, packet: Packet, event: Event) -> None:
         """A datagram from the transfer identifier that counts."""
@@ -314,7 +317,7 @@ class TransferTracker:
     @staticmethod
     def _append(transfer: Transfer, datagram: Datagram, packet: Packet, sender: Sender) -> Event:
         if isinstance(packet, Data):
-            packet = Data(packet.block, b"", packet.length)
+            packet = block_of(packet.block, packet.length)
         event = Event(
             datagram.frame,
             datagram.time,
@@ -332,5 +335,5 @@ class TransferTracker:
         if transfer is None:
             return False
         if len(transfer.unreachable) < _MOST_UNREACHABLE:
-            transfer.unreachable.append(datagram)
+            transfer.unreachable = (*transfer.unreachable, datagram)
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 from pxeconform.capture.datagrams import Datagram
 from pxeconform.protocol import tftp
@@ -48,6 +49,21 @@ class Event:
     destination: Endpoint
     packet: Packet
     scenario: str = ""
+
+
+Spare = tuple[Datagram, Packet, Event]
+
+_NONE: dict[int, Spare | None] = {}
+"""Nearly all transfers have no other ports, and share this."""
+
+
+@lru_cache(256)
+def block_of(number: int, length: int) -> Data:
+    """A block without its octets; one object for equal ones, as thousands of clients fetch the same file."""
+    return Data(number, b"", length)
+
+
+_ack = lru_cache(256)(Ack)
 
 
 @dataclass(slots=True)
@@ -105,17 +121,18 @@ class Transfer:
     request_frames: list[int] = field(default_factory=list)
     server_port: int | None = None
     """The server's transfer identifier, from its first reply on."""
-    other_tids: list[int] = field(default_factory=list)
-    """Further ports that the server answered from: one for each duplicate of the request."""
+    other_tids: dict[int, Spare | None] = field(default_factory=lambda: _NONE)
+    """Further ports that the server answered from: one for each duplicate of the request.
+
+    With the first datagram from there, as long as the client may still go on with that one.
+    """
     taken_up: bool = False
     """The client has answered to `server_port`."""
-    spare: dict[int, tuple[Datagram, Packet, Event]] = field(default_factory=dict)
-    """The first datagram from each of `other_tids`, as long as the client may still go on with that one."""
     acknowledged: tftp.Options = ()
     content: Content = field(default_factory=Content)
     data_packets: int = 0
     duplicate_acks: int = 0
-    unreachable: list[Datagram] = field(default_factory=list)
+    unreachable: tuple[Datagram, ...] = ()
     """ICMP errors that quote a datagram of this transfer."""
     error: Event | None = None
     """The ERROR that ended it."""
@@ -165,10 +182,10 @@ class Transfer:
         (sends, source), (receives, sink) = ends if self.direction == "read" else ends[::-1]
         last: list[Event] = []
         if data is not None:
-            packet = Data(self.content.number_of(self.content.blocks), b"", self.content.block_size)
+            packet = block_of(self.content.number_of(self.content.blocks), self.content.block_size)
             last.append(Event(*data, sends, source, sink, packet))
         if ack is not None:
-            acknowledgment = Ack(self.content.number_of(acked) if acked else 0)
+            acknowledgment = _ack(self.content.number_of(acked) if acked else 0)
             last.append(Event(*ack, receives, sink, source, acknowledgment))
         if self.content.blocks != acked:
             # The last thing was a block that is still to be acknowledged.
@@ -204,6 +221,12 @@ class Transfer:
     def window_size(self) -> int:
         """Blocks that are sent before an acknowledgment is due (RFC 7440)."""
         return tftp.option_number(self.acknowledged, "windowsize") or 1
+
+    @property
+    def requests(self) -> list[Event]:
+        """The request and its repetitions."""
+        frames = set(self.request_frames)
+        return [event for event in self.events if event.frame in frames]
 
     @property
     def started(self) -> int:

@@ -102,7 +102,7 @@ def test_a_client_that_never_got_the_first_answer_goes_on_with_the_second() -> N
     wire.data(1, b"kept", OTHER_TID)
     wire.ack(1, CLIENT, OTHER_TID)
     transfer = only(wire)
-    assert (transfer.server_port, transfer.other_tids) == (OTHER_TID[1], [TID[1]])
+    assert (transfer.server_port, list(transfer.other_tids)) == (OTHER_TID[1], [TID[1]])
     assert (transfer.delivered, transfer.content.sha256) == (True, sha256(b"kept"))
 
 
@@ -116,7 +116,7 @@ def test_the_same_request_twice_is_one_transfer_with_two_server_ports() -> None:
     wire.ack(1)
     transfer = only(wire)
     assert transfer.request_frames == [1, 2]
-    assert (transfer.server_port, transfer.other_tids) == (40001, [40002])
+    assert (transfer.server_port, list(transfer.other_tids)) == (40001, [40002])
     assert transfer.content.sha256 == sha256(b"kept")
     assert transfer.error is None
     assert transfer.delivered
@@ -382,7 +382,7 @@ def test_an_icmp_error_is_kept_with_the_transfer_that_it_is_about() -> None:
     icmp = wire.unreachable(CLIENT, REQUESTS, asked.payload)
     stray = wire.unreachable(("198.51.100.7", 1), ("198.51.100.8", 2))
     assert [tracker.feed(datagram) for datagram in wire.seen] == [True, True, False]
-    assert tracker.transfers[0].unreachable == [icmp]
+    assert tracker.transfers[0].unreachable == (icmp,)
     assert stray not in tracker.orphans
 
 
