@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pxeconform.cli.output import consoles, write_json
+from pxeconform.cli.output import screen, write_json
 
 if TYPE_CHECKING:
     from pxeconform.analysis import Tables
@@ -36,9 +36,9 @@ def analyze_command(
 ) -> int:
     """Read, reconstruct, diagnose, report; gives the exit code."""
     from pxeconform.analysis import analyze, passing
-    from pxeconform.report.terminal import timeline
+    from pxeconform.report.terminal import Page, timeline
 
-    console = consoles(json_to)
+    surface = screen(json_to)
     with _rarely_collected():
         if report or extract is not None or len(captures) > 1:
             analysis = analyze(
@@ -59,10 +59,10 @@ def analyze_command(
             write_json(document, json_to)
         else:
             document = _streamed(tables, json_to)
-    timeline(document, console)
+    timeline(document, surface)
     if extract is not None:
         written = sum(transfer.extracted is not None for transfer in analysis.transfers)
-        console.print(f"Files put together: {written}, in {extract}", highlight=False, soft_wrap=True)
+        Page(surface).say(f"Files put together: {written}, in {extract}")
     if report:
         from pxeconform.api import default_folder, make
         from pxeconform.report.write import write_analysis_report
@@ -71,7 +71,7 @@ def analyze_command(
         make(folder)
         paths = write_analysis_report(document, folder)
         shown = next((path for path in paths if path.suffix == ".html"), folder)
-        console.print(f"Report: {shown}", highlight=False, soft_wrap=True)
+        Page(surface).say(f"Report: {shown}")
     failed = any(boot["outcome"] == "failed" for boot in document["boots"])
     return 1 if strict and failed else 0
 

@@ -26,6 +26,7 @@ def sentences(command: Callable[P, int]) -> Callable[P, None]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = command(*args, **kwargs)
+            sys.stdout.flush()
         except KeyboardInterrupt:
             code = _say("interrupted", INCONCLUSIVE)
         except BrokenPipeError:

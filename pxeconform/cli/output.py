@@ -12,6 +12,8 @@ from pxeconform.cli.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pxeconform.report.screen import Screen
+
 STANDARD_OUTPUT = "-"
 
 
@@ -25,6 +27,13 @@ def consoles(json_to: str | None) -> Console:
             raise BrokenPipeError
 
     return Screen(stderr=json_to == STANDARD_OUTPUT)
+
+
+def screen(json_to: str | None) -> Screen:
+    """The same for commands that write pages and nothing else: Rich, which they do not need, takes long to start."""
+    from pxeconform.report.screen import Screen
+
+    return Screen(sys.stderr if json_to == STANDARD_OUTPUT else sys.stdout)
 
 
 def write_json(document: Mapping[str, object] | Iterable[tuple[str, object]], json_to: str | None) -> None:

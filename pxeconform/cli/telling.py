@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pxeconform.cli.errors import UsageError
-from pxeconform.cli.output import consoles
+from pxeconform.cli.output import screen
 
 _MOST_NAMED = 8
 
@@ -27,13 +27,14 @@ def _client(capture: str, client: str | None) -> int:
         raise UsageError(f"{len(clients)} clients boot in {capture}; choose one with --client: {named}")
     if client is not None and not boots:
         raise UsageError(f"no boot of {client} is in {capture}")
-    client_page(boots, document["transfers"], consoles(None))
+    client_page(boots, document["transfers"], screen(None))
     return 0
 
 
 def _packet(capture: str, frame: int) -> int:
     from pxeconform.analysis import analyze
     from pxeconform.diagnosis.packets import tell
+    from pxeconform.report.terminal import Page
     from pxeconform.report.why import frame_page
     from pxeconform.sessions.dhcp import DhcpEvent
     from pxeconform.sessions.transfers import Transfer
@@ -45,11 +46,11 @@ def _packet(capture: str, frame: int) -> int:
     transfers = [each.transfer for each in analysis.transfers if isinstance(each.transfer, Transfer)]
     messages = [each.event for each in analysis.dhcp if isinstance(each.event, DhcpEvent)]
     story = tell(frame, [each.boot for each in analysis.boots], transfers, messages)
-    console = consoles(None)
+    surface = screen(None)
     if story is None:
-        console.print(f"Frame {frame} belongs to no boot, transfer or DHCP exchange.", highlight=False, soft_wrap=True)
+        Page(surface).line(f"Frame {frame} belongs to no boot, transfer or DHCP exchange.")
         return 0
     names = {id(each.boot): each.id for each in analysis.boots}
     broken = [f.to_dict() for f in analysis.findings if f.verdict.verdict == "fail" and frame in f.verdict.frames]
-    frame_page(story, names.get(id(story.boot)), broken, console)
+    frame_page(story, names.get(id(story.boot)), broken, surface)
     return 0

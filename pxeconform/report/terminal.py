@@ -6,17 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.text import Text
 
 from pxeconform.registry.measured import violators
 from pxeconform.report import words
 from pxeconform.report.excerpt import IN_FULL, IN_SUMMARY
 from pxeconform.report.safe import for_terminal
+from pxeconform.report.screen import Surface, painted, wrapped
 from pxeconform.report.words import Dict
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pxeconform.requirements.model import AnyRule
 
 _GLYPHS = {"good": "✔", "bad": "✘", "warn": "○", "quiet": "·"}
@@ -28,15 +26,15 @@ _UNJUDGED = ("not_exercised", "not_supported", "skipped", "inconclusive")
 
 
 class Page:
-    """Writes lines to a console; every string passes through here and is made harmless."""
+    """Writes lines to a surface; every string passes through here and is made harmless."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.width = max(console.width, 40)
+    def __init__(self, surface: Surface) -> None:
+        self._surface = surface
+        self.width = max(surface.width, 40)
 
     def safe(self, value: object, limit: int | None = None) -> str:
         """What a terminal can be shown."""
-        return for_terminal(value, self._console.encoding, limit)
+        return for_terminal(value, self._surface.encoding, limit)
 
     def fit(self, value: object, width: int, *, middle: bool = True) -> str:
         """Exactly `width` cells: filled up, or without what does not fit, in the middle or at the end."""
@@ -48,22 +46,19 @@ class Page:
 
     def blank(self) -> None:
         """An empty line."""
-        self._console.print()
+        self._surface.file.write("\n")
 
     def line(self, *parts: tuple[object, str] | str, indent: int = 0, hang: int = 0, lead: str = "") -> None:
         """One paragraph of (text, style) parts; further lines are indented by `hang` more, the first begins so."""
-        text = Text()
-        for part in parts:
-            value, style = (part, "") if isinstance(part, str) else part
-            text.append(self.safe(value, _LONGEST), style)
-        room = self.width - indent - hang
-        # Most lines fit, and wrapping costs more than all else that is done with them.
-        fits = text.cell_len <= room and not {"\n", "\t"} & set(text.plain)
-        for at, wrapped in enumerate([text] if fits else text.wrap(self._console, room, overflow="fold", tab_size=4)):
-            wrapped.rstrip()
-            first = Text(" " * indent) + Text(lead, "dim")
-            margin = Text(" " * (indent + hang)) if at else first
-            self._console.print(margin + wrapped, soft_wrap=True, highlight=False)
+        given = ((part, "") if isinstance(part, str) else part for part in parts)
+        safe = [(self.safe(text, _LONGEST), style) for text, style in given]
+        for at, line in enumerate(wrapped(safe, self.width - indent - hang)):
+            margin = [(" " * (indent + hang), "")] if at else [(" " * indent, ""), (lead, "dim")]
+            self._surface.file.write(f"{painted([*margin, *line], self._surface)}\n")
+
+    def say(self, text: str) -> None:
+        """A line that may be copied: a path is not broken."""
+        self._surface.file.write(f"{self.safe(text)}\n")
 
     def field(self, label: str, value: object, style: str = "", *, indent: int = _INDENT, width: int = _LABEL) -> None:
         """A label, and a value that wraps beside it."""
@@ -90,12 +85,12 @@ class Page:
 # -- analyze ----------------------------------------------------------------------------------------------------------
 
 
-def timeline(analysis: Dict, console: Console, *, limit: int | None = IN_FULL) -> None:
+def timeline(analysis: Dict, surface: Surface, *, limit: int | None = IN_FULL) -> None:
     """An analysis (the contract's dict): a line for each boot, then each boot in full, those that failed first.
 
     `limit` is the number of boots shown in full; None for all.
     """
-    page = Page(console)
+    page = Page(surface)
     boots = list(analysis.get("boots") or ())
     transfers = list(analysis.get("transfers") or ())
     _extent(page, analysis, boots, transfers)
@@ -105,7 +100,7 @@ def timeline(analysis: Dict, console: Console, *, limit: int | None = IN_FULL) -
         page.line((f"… and {words.counted(len(boots) - IN_SUMMARY, 'more boot')}", "dim"), indent=_INDENT)
     shown = sorted(boots, key=lambda boot: boot.get("outcome") != "failed")[:limit]
     for boot in shown:
-        boot_page(boot, transfers, console)
+        boot_page(boot, transfers, surface)
     if len(shown) < len(boots):
         page.blank()
         page.line((f"{words.counted(len(boots) - len(shown), 'boot')} not shown in full here", "dim"))
@@ -139,9 +134,9 @@ def _boot_line(page: Page, boot: Dict) -> None:
     )
 
 
-def boot_page(boot: Dict, transfers: Iterable[Dict], console: Console) -> None:
+def boot_page(boot: Dict, transfers: Iterable[Dict], surface: Surface) -> None:
     """One boot in full: who and what, the nine steps, its transfers, and why it failed."""
-    page = Page(console)
+    page = Page(surface)
     word, style = page.state(str(boot.get("outcome")), words.OUTCOME_WORDS)
     page.rule(f"{words.boot_name(boot.get('id'))}: {page.safe(words.client(boot), 40)}", word, style)
     page.field("UUID", boot.get("uuid") or "not announced")
@@ -265,12 +260,12 @@ def _findings(page: Page, broken: Sequence[Dict], limit: int = 20) -> None:
 # -- run --------------------------------------------------------------------------------------------------------------
 
 
-def verdict_table(results: Dict, console: Console) -> None:
+def verdict_table(results: Dict, surface: Surface) -> None:
     """The verdicts of a run (the contract's dict): a line each by role, what was violated, what could not be judged.
 
     The last line is the sentence that the run ends with.
     """
-    page = Page(console)
+    page = Page(surface)
     verdicts: list[Dict] = list(results.get("verdicts") or ())
     width = max((len(str(v.get("requirement"))) for v in verdicts), default=0)
     marks: dict[str, None] = {}
@@ -343,9 +338,9 @@ def _violation(page: Page, verdict: Dict) -> None:
 # -- explain ----------------------------------------------------------------------------------------------------------
 
 
-def requirement_page(rule: AnyRule, console: Console, scenarios: Sequence[tuple[str, str, str]] = ()) -> None:
+def requirement_page(rule: AnyRule, surface: Surface, scenarios: Sequence[tuple[str, str, str]] = ()) -> None:
     """One requirement in full. `scenarios` are those that provoke it: (id, title, source text)."""
-    page = Page(console)
+    page = Page(surface)
     requirement = rule.requirement
     page.line((requirement.id, "bold"), f"  {requirement.level.value}  {words.ROLE_NAMES[requirement.role.value]}")
     page.line(requirement.text, indent=_INDENT)

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pxeconform.registry.screen_codes import CAUSE_MEANINGS, SCREEN_TEXTS
 from pxeconform.report import words
+from pxeconform.report.screen import Surface
 from pxeconform.report.terminal import Page
 from pxeconform.report.words import Dict
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from pxeconform.diagnosis.packets import PacketStory
 
 PLAIN_STEPS: Final[Mapping[str, str]] = {
@@ -47,9 +46,9 @@ def boot_to_explain(boots: Sequence[Dict]) -> Dict | None:
     return next(iter([*failed[:1], *ended[-1:], *boots[-1:]]), None)
 
 
-def client_page(boots: Sequence[Dict], transfers: Sequence[Dict], console: Console) -> None:
+def client_page(boots: Sequence[Dict], transfers: Sequence[Dict], surface: Surface) -> None:
     """The story of one client: its boots and transfers (the contract's records)."""
-    page = Page(console)
+    page = Page(surface)
     boot = boot_to_explain(boots)
     if boot is None:
         page.line("this client did not try to boot in this capture")
@@ -174,12 +173,12 @@ def _kind(boot: Dict) -> str:
     return f"{family}, {words.FIRMWARE_NAMES.get(str(boot.get('firmware')))}{loaded}"
 
 
-def frame_page(story: PacketStory, boot: str | None, violated: Sequence[Mapping[str, Any]], console: Console) -> None:
+def frame_page(story: PacketStory, boot: str | None, violated: Sequence[Mapping[str, Any]], surface: Surface) -> None:
     """One packet: what it is, in which step, whether a document forbids it, and how each lens takes it.
 
     `violated` are the findings (the contract's records) that this packet stands in.
     """
-    page = Page(console)
+    page = Page(surface)
     page.line((f"Frame {story.frame}: {story.what}", "bold"))
     page.field("From", f"{story.source} to {story.destination}", indent=0, width=_LABEL)
     page.field("Means", story.meaning, indent=0, width=_LABEL)
