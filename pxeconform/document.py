@@ -311,7 +311,7 @@ def dhcp(path: str, event: DhcpEvent | Dhcp6Event) -> Record:
         return _dhcp6(path, event)
     message = event.message
     value = message.class_identifier
-    user_class = message.get(Option.USER_CLASS)
+    user_class, architectures, uuid = message.get(Option.USER_CLASS), message.architectures, message.uuid
     return {
         "capture": path,
         "frame": event.frame,
@@ -330,9 +330,9 @@ def dhcp(path: str, event: DhcpEvent | Dhcp6Event) -> Record:
         "giaddr": message.giaddr,
         "server_id": message.server_identifier,
         "vendor_class": text(value) if value is not None else None,
-        "arch": message.architectures[0] if message.architectures else None,
-        "architectures": list(message.architectures),
-        "uuid": str(message.uuid) if message.uuid is not None else None,
+        "arch": architectures[0] if architectures else None,
+        "architectures": list(architectures),
+        "uuid": str(uuid) if uuid is not None else None,
         "user_class": text(user_class) if user_class is not None else None,
         "boot_file": text(message.boot_file) or None,
         "pxe": _pxe(message),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -56,4 +55,6 @@ def extracted(transfer: Transfer | Fetch, identifier: str, outcome: Outcome, fol
             stream.write(octets)
     except OSError as error:
         raise CaptureError(f"{path} cannot be written: {error.strerror or error}") from error
-    return Extracted(str(path), len(octets), hashlib.sha256(octets).hexdigest(), examine(octets[:65536]))
+    from hashlib import sha256
+
+    return Extracted(str(path), len(octets), sha256(octets).hexdigest(), examine(octets[:65536]))

@@ -109,10 +109,11 @@ def _endpoint(address: str, port: int) -> tuple[str, int]:
 
 
 def _ones_sum(octets: bytes) -> int:
-    """The plain sum of 16 bit words in network byte order."""
+    """The sum of 16 bit words in network byte order, but for carries (RFC 1071 section 1)."""
     if len(octets) % 2:
         octets += b"\0"
-    return sum(octets[::2]) * 256 + sum(octets[1::2])
+    # Words of a number to the base of 65536 add up to it modulo 65535.
+    return int.from_bytes(octets, "big") % 0xFFFF
 
 
 def _folded(value: int) -> int:

@@ -8,7 +8,6 @@ compiler.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -84,7 +83,9 @@ def build(functions: Sequence[Kernel]) -> dict[str, Kernel] | None:
 
 def _name(functions: Sequence[Kernel], processor: str) -> str:
     """A file's name that changes with everything that the machine code depends on."""
-    digest = hashlib.sha256(processor.encode())
+    from hashlib import sha256
+
+    digest = sha256(processor.encode())
     digest.update(sys.version.encode())
     modules = {Path(function.__code__.co_filename) for function in functions}
     modules |= {Path(__file__).with_name(name) for name in ("columns.py", "dissect.py", "machine_code.py")}
@@ -107,6 +108,12 @@ def _folders() -> Iterator[Path]:
         yield home / ".cache" / "pxeconform"
 
 
+def _digest(code: bytes) -> bytes:
+    from hashlib import sha256
+
+    return sha256(code).digest()
+
+
 def _read(path: Path) -> bytes | None:
     """The code of a file that is whole and that nobody else could have written."""
     try:
@@ -118,7 +125,7 @@ def _read(path: Path) -> bytes | None:
     except OSError:
         return None
     code = octets[32:]
-    return code if code and hashlib.sha256(code).digest() == octets[:32] else None
+    return code if code and _digest(code) == octets[:32] else None
 
 
 def _write(folder: Path, name: str, code: bytes) -> bool:
@@ -126,7 +133,7 @@ def _write(folder: Path, name: str, code: bytes) -> bool:
     trial = folder / f"{name}.{os.getpid()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        trial.write_bytes(hashlib.sha256(code).digest() + code)
+        trial.write_bytes(_digest(code) + code)
         trial.chmod(0o644)
         trial.replace(folder / name)
     except OSError:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,9 +12,6 @@ from pxeconform.cli.output import screen, write_json
 if TYPE_CHECKING:
     from pxeconform.analysis import Tables
     from pxeconform.registry.screen_codes import ScreenFamily
-
-_COLLECTED_AFTER = 100_000
-"""Objects made until the collector looks at them, instead of the usual 700."""
 
 
 def analyze_command(
@@ -39,26 +33,25 @@ def analyze_command(
     from pxeconform.report.terminal import Page, timeline
 
     surface = screen(json_to)
-    with _rarely_collected():
-        if report or extract is not None or len(captures) > 1:
-            analysis = analyze(
-                captures,
-                client=client,
-                hash_contents=hash_contents,
-                engine=engine,
-                lens=lens,
-                extract=extract,
-                jobs=jobs,
-            )
-            tables = analysis.tables()
-        else:
-            (capture,) = captures
-            tables = passing(capture, client=client, hash_contents=hash_contents, engine=engine, lens=lens).tables()
-        if report:
-            document = analysis.to_dict()
-            write_json(document, json_to)
-        else:
-            document = _streamed(tables, json_to)
+    if report or extract is not None or len(captures) > 1:
+        analysis = analyze(
+            captures,
+            client=client,
+            hash_contents=hash_contents,
+            engine=engine,
+            lens=lens,
+            extract=extract,
+            jobs=jobs,
+        )
+        tables = analysis.tables()
+    else:
+        (capture,) = captures
+        tables = passing(capture, client=client, hash_contents=hash_contents, engine=engine, lens=lens).tables()
+    if report:
+        document = analysis.to_dict()
+        write_json(document, json_to)
+    else:
+        document = _streamed(tables, json_to)
     timeline(document, surface)
     if extract is not None:
         written = sum(transfer.extracted is not None for transfer in analysis.transfers)
@@ -74,17 +67,6 @@ def analyze_command(
         Page(surface).say(f"Report: {shown}")
     failed = any(boot["outcome"] == "failed" for boot in document["boots"])
     return 1 if strict and failed else 0
-
-
-@contextmanager
-def _rarely_collected() -> Iterator[None]:
-    """Sessions are many objects and hardly any cycles: looking for those again and again costs a third of the time."""
-    before = gc.get_threshold()
-    gc.set_threshold(_COLLECTED_AFTER, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 def _streamed(tables: Tables, json_to: str | None) -> dict[str, Any]:

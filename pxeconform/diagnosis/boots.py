@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pxeconform.diagnosis import symptoms
-from pxeconform.diagnosis.model import Diagnosis, Rule, apply
+from pxeconform.diagnosis.model import Diagnosis, Rule, diagnoses
 from pxeconform.diagnosis.symptoms import STEP_DOWNLOAD, BootCase
 from pxeconform.diagnosis.transfers import TransferCase, diagnose_transfer
 from pxeconform.registry.screen_codes import IPXE_EFI_CODES
@@ -189,8 +189,7 @@ def diagnose_boot(case: BootCase) -> tuple[Diagnosis, ...]:
         "proxy": boot.proxy_server or "?",
         "boot_server": boot.boot_server or "?",
     }
-    found = [d for rule in BOOT_RULES if (d := apply(rule, case, names)) is not None]
-    found += _of_download(case)
+    found = diagnoses(BOOT_RULES, case, names) + _of_download(case)
     if boot.firmware is Firmware.IPXE and boot.arch:
         found = [_as_under_uefi(diagnosis) for diagnosis in found]
     unique = {diagnosis.cause: diagnosis for diagnosis in reversed(found)}

@@ -61,11 +61,13 @@ class Rule(Generic[Case]):
     display_filter: str
 
 
-def apply(rule: Rule[Case], case: Case, names: dict[str, str]) -> Diagnosis | None:
-    """The diagnosis that a rule makes of a case, or `None`."""
-    symptom = rule.look(case)
-    if symptom is None:
-        return None
+def diagnoses(rules: Iterable[Rule[Case]], case: Case, names: dict[str, str]) -> list[Diagnosis]:
+    """What the rules find in a case, in their order."""
+    seen = [(rule, symptom) for rule in rules if (symptom := rule.look(case)) is not None]
+    return [_told(rule, symptom, names) for rule, symptom in seen]
+
+
+def _told(rule: Rule[Case], symptom: Symptom, names: dict[str, str]) -> Diagnosis:
     shown = filled(rule.display_filter, names)
     return Diagnosis(
         rule.cause,

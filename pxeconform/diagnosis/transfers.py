@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from pxeconform.diagnosis.model import Diagnosis, Rule, Symptom, apply
+from pxeconform.diagnosis.model import Diagnosis, Rule, Symptom, diagnoses
 from pxeconform.protocol.tftp import DEFAULT_BLOCK_SIZE, LAST_BLOCK_NUMBER, Ack, Data, Error, Oack, Request
 from pxeconform.registry.screen_codes import CAUSE_CODES, INTEL_CODES
 from pxeconform.registry.tftp_codes import ErrorCode
@@ -365,7 +365,7 @@ def diagnose_transfer(case: TransferCase, *, harmless: bool = False) -> tuple[Di
     """
     transfer = case.transfer
     names = {"client": transfer.client[0], "server": transfer.server, "port": str(transfer.client[1])}
-    found = [d for rule in TRANSFER_RULES if (d := apply(rule, case, names)) is not None]
+    found = diagnoses(TRANSFER_RULES, case, names)
     return tuple(replace(d, severity="info") if harmless and d.severity == "fatal" else d for d in found)
 
 
@@ -384,5 +384,4 @@ def diagnose_fetch(fetch: Fetch, outcome: Outcome) -> tuple[Diagnosis, ...]:
         "tcp.port == {port} && ip.addr == {client}",
     )
     names = {"client": fetch.client, "port": str(fetch.client_port)}
-    found = apply(rule, fetch, names)
-    return (found,) if found is not None else ()
+    return tuple(diagnoses([rule], fetch, names))

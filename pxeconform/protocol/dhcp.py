@@ -65,6 +65,10 @@ class RawOption:
     value: bytes
     place: Place = Place.OPTIONS
 
+    def __hash__(self) -> int:
+        """Without the place: it tells hardly any two apart, and hashes slowly."""
+        return hash((self.code, self.value))
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -92,8 +96,11 @@ class Message:
 
     def get(self, code: int) -> bytes | None:
         """An option's value; instances of the same code are put together (RFC 3396)."""
-        parts = [option.value for option in self.options if option.code == code]
-        return b"".join(parts) if parts else None
+        found: bytes | None = None
+        for option in self.options:
+            if option.code == code:
+                found = option.value if found is None else found + option.value
+        return found
 
     def __contains__(self, code: int) -> bool:
         return any(option.code == code for option in self.options)
@@ -284,15 +291,16 @@ def _parse_options(octets: bytes, place: Place, found: list[RawOption], problems
             problems.append(f"option {code} in {place.value} runs past the end of the field")
             return False
         length = octets[at]
-        found.append(_option(code, octets[at + 1 : at + 1 + length], place))
+        value = octets[at + 1 : at + 1 + length]
+        found.append(_option(code, value) if place is Place.OPTIONS else RawOption(code, value, place))
         at += 1 + length
     return False
 
 
 @lru_cache(_MOST_SHARED)
-def _option(code: int, value: bytes, place: Place) -> RawOption:
+def _option(code: int, value: bytes) -> RawOption:
     """One object for equal options: those of a fleet's messages are, but for a few."""
-    return RawOption(code, value, place)
+    return RawOption(code, value)
 
 
 def _build_options(found: Iterable[RawOption]) -> bytes:

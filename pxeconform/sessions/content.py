@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pxeconform.protocol.tftp import DEFAULT_BLOCK_SIZE, LAST_BLOCK_NUMBER, Data
+
+if TYPE_CHECKING:
+    import hashlib
 
 HEAD = 8192
 """Octets kept of every file: enough to tell its format, and for credentials."""
@@ -60,7 +62,9 @@ class Content:
 
     def __post_init__(self) -> None:
         if self.hashed:
-            self._hash = hashlib.sha256()
+            from hashlib import sha256
+
+            self._hash = sha256()
 
     @property
     def missing(self) -> int:
