@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TypeVar
 
 from pxeconform.capture.datagrams import Datagram
-from pxeconform.protocol.tftp import Data
+from pxeconform.protocol.tftp import Data, Request
 from pxeconform.requirements.ledger import LIVENESS, Coverage, KnownFile, Ledger, SocketRecord
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.exchanges import Exchange, exchanges
@@ -111,15 +111,18 @@ class View:
 
     def unwatched(self, endpoint: Endpoint, since: int, until: int) -> str | None:
         """Why silence at an endpoint between two times would prove nothing; `None` when it was watched throughout."""
-        for start, end in self.ledger.stalls:
-            if start < until and end > since:
-                return "the tester itself stalled in the window"
         records = [s for s in self.ledger.sockets if (s.address, s.port) == endpoint and s.opened <= since]
         if records:
-            if self._death is not None and self._death[0] < until and self._is_excused(records[0].scenario):
+            if self.had_died(records[0].scenario, until):
                 return "the target had died"
-            if max(s.closed for s in records) < until:
+            closed = max(s.closed for s in records)
+            if closed < until:
                 return "the socket was closed before the window ended"
+            # The kernel stamps and keeps what comes while the tester stands still. But what the tester sent may have
+            # left late by as much, and the server may have stood still with it.
+            stalled = sum(min(end, until) - max(start, since) for start, end in self._stalls_in(since, until))
+            if closed < until + stalled:
+                return "the tester itself stalled in the window"
             if any(s.dropped for s in records):
                 return "the kernel dropped datagrams of the socket"
             return None
@@ -132,9 +135,14 @@ class View:
             return "the capture ends before the window does"
         return "nothing proves that what was captured also arrived"
 
-    def _is_excused(self, scenario: str) -> bool:
-        """A target that died owes the others nothing, but it does where it was asked whether it is still there."""
-        return self._death is not None and scenario != self._death[1] and not scenario.startswith(LIVENESS)
+    def _stalls_in(self, since: int, until: int) -> list[tuple[int, int]]:
+        return [(start, end) for start, end in self.ledger.stalls if start < until and end > since]
+
+    def had_died(self, scenario: str, time: int) -> bool:
+        """The target had died by then (ns), and not in this scenario, nor was it just asked whether it is there."""
+        if self._death is None or scenario == self._death[1] or scenario.startswith(LIVENESS):
+            return False
+        return self._death[0] < time
 
     @cached_property
     def _death(self) -> tuple[int, str] | None:
@@ -167,7 +175,9 @@ class View:
         for transfer in self.transfers:
             reply_event = next(transfer.of(Sender.SERVER), None)
             if reply_event is not None:
-                took = reply_event.time - transfer.started
+                # A request that was repeated may have been answered the second time only.
+                before = (e for e in transfer.events if e.time <= reply_event.time and isinstance(e.packet, Request))
+                took = reply_event.time - max((e.time for e in before), default=transfer.started)
                 slowest[transfer.server] = max(slowest.get(transfer.server, 0), took)
         return slowest
 

@@ -70,6 +70,8 @@ class Endpoint:
         self._sent = self._received = self._dropped = 0
         self._waiting: deque[Arrival] = deque()
         self.unreachable = False
+        """An ICMP error came for where the last datagram went."""
+        self._last_to: Address | None = None
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         for level, option, value in (
             (socket.IPPROTO_IP, _IP_PKTINFO, 1),
@@ -110,6 +112,8 @@ class Endpoint:
                 if attempt == 2 or error.errno not in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH):
                     raise
                 self._read_errors()
+        if to != self._last_to:
+            self._last_to, self.unreachable = to, False
         self._recorder.datagram(self.scenario, self.name, self.address, to, payload, now)
         self._sent += 1
 
@@ -197,7 +201,8 @@ class Endpoint:
                     self._ancillary(ancillary)[0],
                 )
                 self._received += 1
-                self.unreachable = True
+                # Another port of the server that is closed says nothing of the one that is spoken to.
+                self.unreachable |= destination == self._last_to
 
 
 def redacted(payload: bytes) -> bytes:

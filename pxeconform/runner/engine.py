@@ -2,7 +2,7 @@
 
 A run has four parts. The survey finds out what answers. What harms nobody is played together, so that the run takes as
 long as its longest wait. What was violated then is played again, alone, before it counts. Last, alone and one after the
-other, comes what might kill the target.
+other, comes what some servers were seen to die of: options that they have never heard of, and then what is malformed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ from pxeconform.sessions.marks import scenario_of
 
 JOBS = 32
 """Most scenarios wait most of their time. dnsmasq serves no more than 50 transfers at once unless told otherwise."""
+
+
+_QUICK = 10_000_000_000
+"""A scenario (ns) that is played again for nothing costs no more."""
 
 
 class TargetError(Exception):
@@ -62,18 +66,20 @@ class Run:
 
     def play(self) -> Results:
         """Play everything, then judge the folder. Raises `TargetError`, `PreconditionError`, `OSError`."""
-        harmless = [s for s in self.plan.scenarios if not s.may_kill]
-        dangerous = [s for s in self.plan.scenarios if s.may_kill]
+        usual = [s for s in self.plan.scenarios if not s.alone]
+        # What some servers die of comes late, and what most of them do, last: malformed datagrams, and then floods.
+        alone = sorted(
+            (s for s in self.plan.scenarios if s.alone), key=lambda s: (s.disruptive, s.negative, bool(s.turn))
+        )
         with Session(self.plan, self.folder, self._facts, self.stop, self._progress) as session:
             session.survey()
-            session.together(harmless, 1 if self._facts.one_at_a_time else self.plan.jobs)
+            session.together(usual, 1 if self._facts.one_at_a_time else self.plan.jobs)
             if session.died_at is None and self._may_confirm:
-                self._confirm(harmless, Judgement(self.folder, self.plan.rules))
-            # Single malformed datagrams first: a flood would leave nothing to send them to.
-            session.alone(sorted(dangerous, key=lambda s: s.disruptive))
+                self._confirm(usual, Judgement(self.folder, self.plan.rules))
+            session.alone(alone)
         judgement = Judgement(self.folder, self.plan.rules)
-        if session.died_at is None and dangerous and self._may_confirm:
-            self._confirm(dangerous, judgement)
+        if session.died_at is None and alone and self._may_confirm:
+            self._confirm(alone, judgement)
         results = judgement.results()
         write_results(self.folder, results)
         return results
@@ -120,7 +126,7 @@ def _suspicions(judgement: Judgement, scenarios: Sequence[Scenario]) -> Iterator
     """What is in doubt after these scenarios.
 
     A violation has come back when one scenario shows it again: the quickest is tried first. What was unclear because
-    the tester stood still is clear when none of the scenarios in which it was leaves it so.
+    the tester stood still, or many were played at once, is clear when none of the scenarios leaves it so.
     """
     trace = judgement.view.trace
     known = {scenario.id: scenario for scenario in scenarios}
@@ -136,10 +142,13 @@ def _suspicions(judgement: Judgement, scenarios: Sequence[Scenario]) -> Iterator
         if _failed(verdict) and there:
             yield Suspicion(verdict.requirement, tuple((scenario,) for scenario in there))
         unclear = verdict.verdict == Result.INCONCLUSIVE.value and len(there) == len(shown)
-        if unclear and there and any(_stalled(records[s.id], trace.ledger) for s in there):
+        if unclear and there and _may_clear([records[s.id] for s in there], trace.ledger):
             yield Suspicion(verdict.requirement, (tuple(there),))
 
 
-def _stalled(record: ScenarioRecord, ledger: Ledger) -> bool:
-    """The tester stood still while a scenario was played."""
-    return any(start < record.ended and end > record.started for start, end in ledger.stalls)
+def _may_clear(records: Sequence[ScenarioRecord], ledger: Ledger) -> bool:
+    """Playing scenarios again may tell more: the tester stood still in one of them, or they are quickly done."""
+    quick = all(record.ended - record.started <= _QUICK for record in records)
+    return quick or any(
+        start < record.ended and end > record.started for record in records for start, end in ledger.stalls
+    )

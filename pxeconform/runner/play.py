@@ -26,6 +26,7 @@ from pxeconform.sessions.groups import is_group
 _ANSWER = 4.0
 _SILENCE = 1.2
 _PAUSE = 2.0
+_SETTLED = 0.3
 _PORT_TRIES = 50
 _OWN = "pxeconform-"
 """How all names begin that a run makes up: an operator recognises them."""
@@ -133,6 +134,13 @@ class Play:
             if self._setting.stop.wait(min(left, 0.2)):
                 return
 
+    def settle(self) -> None:
+        """Leave the server the time to be done with a transfer before its file, or its client, asks for another one.
+
+        tftpd-hpa locks a file as long; others know a client by its port, and hear nothing new from it meanwhile.
+        """
+        self.watch(_SETTLED)
+
     # -- sockets ------------------------------------------------------------------------------------------------------
 
     def endpoint(
@@ -182,7 +190,8 @@ class Play:
         """End what runs, empty what was written (TFTP cannot delete), read what still waits, close all sockets."""
         for conversation in self._conversations:
             conversation.end()
-        if self.facts.claims.overwrite:
+        if self.facts.claims.overwrite and self._written:
+            self.settle()
             for name in self._written:
                 with contextlib.suppress(Unplayable):
                     self._writing(name).put(b"")
@@ -216,6 +225,8 @@ class Play:
     def read(self, name: str, endpoint: Endpoint | None = None, **options: object) -> Reading:
         """Ask for a file from a port of its own; `options` are those of RFC 2347."""
         reading = Reading(endpoint or self.endpoint(), self._server, name, _texts(options.items()), **self._waiting)
+        before = [one.peer for one in self._conversations if one.endpoint is endpoint]
+        reading.before = before[-1] if before else None
         self._conversations.append(reading)
         return reading
 

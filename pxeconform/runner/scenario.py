@@ -42,11 +42,13 @@ class Scenario:
     negative: bool = False
     waiting: bool = False
     """It spends many seconds listening, so it begins before those that do not."""
+    novel: bool = False
+    """It asks for what old servers have never heard of: that is legal, and some were seen to die of it."""
 
     @property
-    def may_kill(self) -> bool:
-        """Played alone after all others, and followed by a look whether the target is still there."""
-        return self.disruptive or self.negative
+    def alone(self) -> bool:
+        """Played after the others with none beside it, and followed by a look whether the target is still there."""
+        return self.disruptive or self.negative or self.novel
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class _Declared:
     disruptive: bool
     negative: bool
     waiting: bool
+    novel: bool
 
 
 _ATTRIBUTE = "__pxeconform_scenario__"
@@ -67,16 +70,18 @@ def scenario(
     disruptive: bool = False,
     negative: bool = False,
     waiting: bool = False,
+    novel: bool = False,
 ) -> Callable[[Body], Body]:
     """Declare a function to be a scenario for these requirements.
 
     Its docstring's first line is its title. `turn` names something that only one scenario at a time may use. A
     `negative` one sends single malformed datagrams, a `disruptive` one floods or means to kill (`--disruptive`); a
-    `waiting` one listens for long, and begins early.
+    `waiting` one listens for long, and begins early; a `novel` one asks for what old servers have never heard of,
+    and is played between those that are played together and those that may kill.
     """
 
     def declare(body: Body) -> Body:
-        setattr(body, _ATTRIBUTE, _Declared(exercises, turn, disruptive, negative, waiting))
+        setattr(body, _ATTRIBUTE, _Declared(exercises, turn, disruptive, negative, waiting, novel))
         return body
 
     return declare
@@ -123,6 +128,7 @@ def scenarios_in(path: Path, suite: str) -> list[Scenario]:
                     declared.disruptive,
                     declared.negative,
                     declared.waiting,
+                    declared.novel,
                 )
             )
     return found

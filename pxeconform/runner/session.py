@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from pxeconform import __version__
+from pxeconform.capture.datagrams import Kind
 from pxeconform.requirements.ledger import LIVENESS, Coverage, Ledger, ScenarioRecord, SocketRecord
 from pxeconform.requirements.view import Trace, View
 from pxeconform.runner.endpoint import Interrupted, hardware_address, local_address
@@ -22,6 +23,7 @@ from pxeconform.runner.play import Facts, Play, Setting
 from pxeconform.runner.recorder import Recorder
 from pxeconform.runner.scenario import Scenario, Unplayable
 from pxeconform.runner.survey import look, survey
+from pxeconform.sessions.marks import scenario_of
 
 if TYPE_CHECKING:
     from pxeconform.runner.engine import Plan
@@ -81,13 +83,13 @@ class Session:
             self._died(_first_unanswered(load_trace(self._folder)))
 
     def alone(self, scenarios: Iterable[Scenario]) -> None:
-        """Play scenarios one after the other, and look after each that may kill whether the target is still there."""
+        """Play scenarios one after the other, and look after each that is played alone whether the target is there."""
         for scenario in scenarios:
             self._await_turn()
             play = self._play(scenario)
             last = self._recorder.frames if play.silent_since is None else play.silent_since
-            if self.died_at is None and scenario.may_kill and not self._is_alive():
-                self._died(last)
+            if self.died_at is None and scenario.alone and not self._is_alive():
+                self._died(_last_sent(load_trace(self._folder), scenario.id, last))
 
     def write(self) -> Ledger:
         """Write ledger and coverage as of now: a run that is killed leaves what it had."""
@@ -120,7 +122,7 @@ class Session:
             self._play(scenario)
 
     def _play(self, scenario: Scenario) -> Play:
-        play = Play(self._setting, scenario.id, self._plan.seed, careful=scenario.may_kill)
+        play = Play(self._setting, scenario.id, self._plan.seed, careful=scenario.alone)
         started = time.time_ns()
         status, reason = "played", ""
         if self.died_at is not None:
@@ -176,6 +178,17 @@ class Session:
                 for record in self._records
             ]
             self.write()
+
+
+def _last_sent(trace: Trace, scenario: str, until: int) -> int:
+    """The frame of the last datagram that a scenario sent before a frame; `until` where it sent none."""
+    target = trace.ledger.target.address
+    sent = (
+        d.frame
+        for d in trace.datagrams
+        if d.frame <= until and d.destination == target and d.kind is Kind.UDP and scenario_of(d.comment) == scenario
+    )
+    return max(sent, default=until)
 
 
 def _first_unanswered(trace: Trace) -> int:

@@ -17,8 +17,11 @@ from pxeconform.runner.scenario import Unplayable
 
 _MOST_BLOCKS = 200_000
 _MOST_PACKETS = 2 * _MOST_BLOCKS
-_LONGEST_TIMER = 20.0
-"""Seconds in which a server that waits for an acknowledgment sends again, whatever its timer."""
+_LONGEST_TIMER = 19.5
+"""Seconds in which a server that waits for an acknowledgment sends again, whatever its timer.
+
+No timer in use has this as a multiple: what the client does next shall not race with the server's next copy.
+"""
 _MOST_COPIES = 30
 _SHORTEST_SILENCE = 0.2
 
@@ -43,9 +46,13 @@ class Conversation:
         """Nothing is owed any more: the last block was acknowledged."""
         self.refused = False
         """An ERROR ended it."""
+        self.before: Address | None = None
+        """The server's identifier of an earlier conversation from the same port: what it still says is no answer."""
         self.other_peers: list[Address] = []
         self._arrived = 0
         """When the peer's last packet came (ns)."""
+        self.options: Options = ()
+        """Those that are asked for."""
         self.agreed: Options = ()
         """What the server's OACK says."""
         self.block_size = tftp.DEFAULT_BLOCK_SIZE
@@ -120,6 +127,8 @@ class Conversation:
             packet = tftp.parse(arrival.payload)
             if packet is None or arrival.source[0] != self.server[0]:
                 continue
+            if self.peer is None and arrival.source == self.before != self.server and self._is_late(packet):
+                continue
             if self.peer is None:
                 self.peer = arrival.source
             if arrival.source == self.peer:
@@ -129,6 +138,10 @@ class Conversation:
             if arrival.source not in self.other_peers:
                 self.other_peers.append(arrival.source)
         return None
+
+    def _is_late(self, packet: Packet) -> bool:
+        """It cannot answer this request, if it comes from the identifier of the one before."""
+        return isinstance(packet, Error) or (isinstance(packet, Oack) and not self.options)
 
     def until(self, wanted: Callable[[Packet], bool], timeout: float | None = None) -> Packet | None:
         """Wait for a packet of some kind, at most as long as an answer may take; an ERROR ends the wait."""

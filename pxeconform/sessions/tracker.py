@@ -66,6 +66,12 @@ class TransferTracker:
         self._hosts: set[tuple[str, str]] = set()
         self._by_client: dict[Endpoint, Transfer] = {}
         self._by_server_tid: dict[Endpoint, Transfer] = {}
+        self._before: dict[Endpoint, Transfer] = {}
+        """What a client's transfer identifier was used for before it was used again."""
+        self._knocked: set[Endpoint] = set()
+        """Who wrote to a request port, and asked for no file: what comes back is theirs."""
+        self._strangers: set[tuple[Endpoint, Endpoint]] = set()
+        """Who wrote to which server's transfer identifier without being its client."""
         self._groups = Groups()
         self._follower = follower
         self._middles = Middles()
@@ -101,6 +107,7 @@ class TransferTracker:
         if known is None:
             if to_request_port:
                 self._keep_orphan(datagram)
+                self._knock(datagram.sender)
             return to_request_port
         if packet is None:
             packet = Malformed(-1, "no TFTP packet")
@@ -148,7 +155,14 @@ class TransferTracker:
         if len(self.orphans) < _MOST_ORPHANS:
             self.orphans.append(datagram)
 
+    def _knock(self, sender: Endpoint) -> None:
+        if len(self._knocked) < _MOST_ORPHANS:
+            self._knocked.add(sender)
+
     def _find(self, datagram: Datagram) -> Transfer | None:
+        late = self._before.get(datagram.receiver)
+        if late is not None and self._is_of_the_one_before(late, datagram):
+            return late
         asked = self._by_client.get(datagram.receiver)
         if asked is not None and datagram.sender in self._by_client:
             # Where both sides are one host, a server may choose a port that was a client's before.
@@ -165,8 +179,27 @@ class TransferTracker:
         ):
             transfer = table.get(endpoint)
             if transfer is not None:
-                return transfer
+                mine = endpoint == datagram.receiver or table is self._by_client
+                return transfer if mine or self._is_under_way_to(transfer, datagram) else None
         return None
+
+    def _is_of_the_one_before(self, before: Transfer, datagram: Datagram) -> bool:
+        """A client asked again from the port of a transfer that is over, whose server had still something to say."""
+        now = self._by_client[datagram.receiver]
+        from_there = datagram.sender == (before.server, before.server_port) and before.server_port != now.request_port
+        # A server with one port for all its transfers may well answer the new request from there, but not so.
+        odd = datagram.payload.startswith(b"\0\5") or (datagram.payload.startswith(b"\0\6") and not now.request.options)
+        return from_there and now.server_port is None and odd
+
+    def _is_under_way_to(self, transfer: Transfer, datagram: Datagram) -> bool:
+        """Whether what a transfer's server sends to somebody else has to do with the transfer.
+
+        A server's system gives a port again once it is free: then it answers somebody who has nothing to do with it.
+        """
+        if transfer.group is not None or (datagram.receiver, datagram.sender) in self._strangers:
+            return True
+        over = transfer.closed or transfer.delivered
+        return not over and datagram.receiver not in self._knocked
 
     @staticmethod
     def _goes_to_the_server(transfer: Transfer, datagram: Datagram) -> bool:
@@ -189,6 +222,8 @@ class TransferTracker:
         )
         transfer.content = Content(hashed=self._hash_contents, keep=self._keep)
         self._hosts.add((datagram.destination, datagram.source))
+        if running is not None and (running.closed or running.delivered):
+            self._before[datagram.sender] = running
         transfer.request_frames.append(datagram.frame)
         self.transfers.append(transfer)
         self._by_client[datagram.sender] = transfer
@@ -218,6 +253,7 @@ class TransferTracker:
                 self._groups.data(transfer, datagram, packet, event)
         else:
             self._append(transfer, datagram, packet, Sender.STRANGER)
+            self._strangers.add((datagram.sender, datagram.receiver))
 
     def _from_client(self, transfer: Transfer, datagram: Datagram, packet: Packet) -> None:
         event = self._append(transfer, datagram, packet, Sender.CLIENT)

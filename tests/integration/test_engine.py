@@ -12,6 +12,7 @@ from pathlib import Path
 from pxeconform.requirements.catalogue import RULES
 from pxeconform.requirements.ledger import Claims, KnownFile, Target
 from pxeconform.runner.engine import Plan, Run
+from pxeconform.runner.folder import load_trace
 from pxeconform.runner.scenario import load, select
 
 CONTENT = bytes(range(256)) * 5
@@ -98,6 +99,18 @@ def test_a_server_of_one_transfer_at_a_time_is_waited_for(tmp_path: Path) -> Non
     assert results.ledger.one_at_a_time
     assert {v.requirement: v.observed for v in results.verdicts if v.verdict == "fail"} == {}
     assert {v.requirement for v in results.verdicts if v.verdict == "pass"} >= {"TFTP-1350-OPEN-01", "TFTP-1350-TID-01"}
+
+
+def test_a_death_of_something_novel_is_charged_to_it_when_all_else_was_played(tmp_path: Path) -> None:
+    wanted = "TFTP-2090-MC-17", "TFTP-1123-MODE-03", "TFTP-1350-MAL-02"
+    with serving(OneAtATime(deadly=b"multicast\0\0")) as server:
+        results = Run(plan(server, *wanted), tmp_path).play()
+    died_at = results.ledger.target_died_at
+    killer = next(d for d in load_trace(tmp_path).datagrams if d.frame == died_at)
+    assert b"multicast\0\0" in killer.payload
+    verdicts = {v.requirement: v.verdict for v in results.verdicts}
+    assert verdicts["TFTP-1123-MODE-03"] == "fail"
+    assert verdicts["TFTP-1350-MAL-02"] == "skipped"
 
 
 def test_a_death_is_charged_to_its_datagram(tmp_path: Path) -> None:

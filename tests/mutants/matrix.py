@@ -49,6 +49,12 @@ def convict(number: int) -> Conviction:
     return Conviction(fault.name, fault.requirement, tuple(sorted(match.convicted())), observed, complaints)
 
 
+def complaints(number: int) -> list[str]:
+    """What is wrong about the verdicts on one faulty server, met once."""
+    with tempfile.TemporaryDirectory() as folder:
+        return list(wrong(FAULTS[number], meet(FAULTS[number], Path(folder) / "run")))
+
+
 def acquit() -> list[str]:
     """What is wrong about the verdicts on the sound server."""
     for _ in range(_AGAIN):

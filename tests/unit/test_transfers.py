@@ -181,6 +181,47 @@ def test_a_reply_that_went_astray_is_an_orphan() -> None:
     assert not tracker.transfers[0].answered
 
 
+@pytest.mark.parametrize("over", [True, False])
+def test_a_port_that_the_server_uses_again_is_another_conversation(over: bool) -> None:
+    wire = Wire()
+    wire.read(b"whole") if over else wire.rrq()
+    if not over:
+        wire.data(1, BLOCK)
+    before = len(wire.seen)
+    wire.send(STRANGER, REQUESTS, b"\0\x09")
+    wire.error(4, TID, STRANGER)
+    tracker = followed(wire)
+    assert [datagram.frame for datagram in tracker.orphans] == [before + 1, before + 2]
+    assert len(tracker.transfers[0].events) == before
+
+
+def test_what_the_server_still_says_of_the_transfer_before_is_no_answer_to_the_next() -> None:
+    wire = Wire()
+    wire.rrq(tsize=0)
+    wire.oack(tsize=5)
+    wire.error(8, CLIENT, TID)
+    wire.rrq()
+    wire.error(8, TID)
+    wire.data(1, b"12345", OTHER_TID)
+    wire.ack(1, CLIENT, OTHER_TID)
+    first, second = followed(wire).transfers
+    assert first.outcome() is Outcome.PROBE
+    assert [event.frame for event in first.events] == [1, 2, 3, 5]
+    assert second.server_port == OTHER_TID[1]
+    assert second.delivered
+
+
+def test_a_server_with_one_port_answers_the_next_request_from_there() -> None:
+    wire = Wire()
+    wire.rrq(tsize=0)
+    wire.oack(REQUESTS, tsize=5)
+    wire.error(8, CLIENT, REQUESTS)
+    wire.rrq(name=b"missing")
+    wire.error(1, REQUESTS)
+    _, second = followed(wire).transfers
+    assert second.outcome() is Outcome.REFUSED
+
+
 def test_an_answer_to_no_request_is_an_orphan_of_the_request_port() -> None:
     wire = Wire()
     wire.ack(1, CLIENT, REQUESTS)

@@ -42,6 +42,7 @@ def existing_name(play: Play) -> None:
     """A file is written, and then asked to be written again."""
     name = play.new_name()
     play.require(play.write(name).put(b"first\n"), "the first write broke off")
+    play.settle()
     again = play.write(name)
     again.request().answer()
     again.end()

@@ -69,6 +69,7 @@ def question_for_the_size(play: Play) -> None:
             play.because("the server does not acknowledge tsize")
             return
         probe.abort(ErrorCode.OPTION_NEGOTIATION_FAILED, "user aborted the transfer")
+        play.settle()
         play.read(name, probe.endpoint).fetch()
     last = play.read(name, tsize=0)
     last.request().reply()

@@ -4,7 +4,15 @@ from pxeconform.runner.play import Play
 from pxeconform.runner.scenario import scenario
 
 
-@scenario("TFTP-2090-MC-01", "TFTP-2090-MC-04", "TFTP-2090-MC-05", "TFTP-2090-MC-06", "TFTP-2090-MC-16", turn="group")
+@scenario(
+    "TFTP-2090-MC-01",
+    "TFTP-2090-MC-04",
+    "TFTP-2090-MC-05",
+    "TFTP-2090-MC-06",
+    "TFTP-2090-MC-16",
+    turn="group",
+    novel=True,
+)
 def lone_member(play: Play) -> None:
     """One client asks for a file by multicast, and reads it as master."""
     member = play.member(play.file(blocks=2).name).join()
@@ -12,7 +20,7 @@ def lone_member(play: Play) -> None:
         play.because("no block came to the group")
 
 
-@scenario("TFTP-2090-MC-08", turn="group")
+@scenario("TFTP-2090-MC-08", turn="group", novel=True)
 def master_that_jumps(play: Play) -> None:
     """The master asks for blocks out of order: 1, 2, 4, and 2 again."""
     member = play.member(play.file(blocks=2).name, blksize=64).join()
@@ -21,7 +29,7 @@ def master_that_jumps(play: Play) -> None:
         play.require(member.heard(after + 1, play.answer_wait), f"block {after + 1} never came")
 
 
-@scenario("TFTP-2090-MC-02", "TFTP-2090-MC-09", "TFTP-2090-MC-10", turn="group")
+@scenario("TFTP-2090-MC-02", "TFTP-2090-MC-09", "TFTP-2090-MC-10", turn="group", novel=True)
 def master_that_finishes(play: Play) -> None:
     """Two clients; the second becomes master when the first has read all, and asks for what it missed."""
     name = play.file(blocks=2).name
@@ -34,7 +42,7 @@ def master_that_finishes(play: Play) -> None:
         play.because("the second client was not made master")
 
 
-@scenario("TFTP-2090-MC-03", turn="group")
+@scenario("TFTP-2090-MC-03", turn="group", novel=True)
 def master_that_falls_silent(play: Play) -> None:
     """The master asks for the first block, and no more; the other client waits to take its place."""
     name = play.file(blocks=2).name
@@ -47,7 +55,7 @@ def master_that_falls_silent(play: Play) -> None:
         play.because("the target had not given up its master when the run's patience came to its end (--patience)")
 
 
-@scenario("TFTP-2090-MC-11", "TFTP-2090-MC-12", turn="group")
+@scenario("TFTP-2090-MC-11", "TFTP-2090-MC-12", turn="group", novel=True)
 def promoted_client_that_is_silent(play: Play) -> None:
     """The second of three clients does not answer when it is made master: the third is next, then the second again."""
     name = play.file(blocks=2).name
@@ -63,7 +71,7 @@ def promoted_client_that_is_silent(play: Play) -> None:
     second.promoted(play.answer_wait)
 
 
-@scenario("TFTP-2090-MC-13", "TFTP-2090-MC-14", turn="group")
+@scenario("TFTP-2090-MC-13", "TFTP-2090-MC-14", turn="group", novel=True)
 def listener_that_acknowledges(play: Play) -> None:
     """A client that is not master acknowledges blocks all the same, ten times."""
     name = play.file(blocks=2).name
@@ -77,7 +85,7 @@ def listener_that_acknowledges(play: Play) -> None:
     first.read_on(1, play.answer_wait)
 
 
-@scenario("TFTP-2090-MC-15", turn="group")
+@scenario("TFTP-2090-MC-15", turn="group", novel=True)
 def listener_that_leaves(play: Play) -> None:
     """Of three clients the second leaves with an ERROR; when the first is done, the third is next."""
     name = play.file(blocks=2).name
@@ -91,7 +99,7 @@ def listener_that_leaves(play: Play) -> None:
     play.watch(play.silence_wait)
 
 
-@scenario("TFTP-2090-MC-07", turn="group")
+@scenario("TFTP-2090-MC-07", turn="group", novel=True)
 def two_files_at_once(play: Play) -> None:
     """Two files by multicast at the same time."""
     names = [file.name for file in play.files(2, blocks=2)]
@@ -101,7 +109,7 @@ def two_files_at_once(play: Play) -> None:
         member.read_on(0, play.answer_wait)
 
 
-@scenario("TFTP-2090-MC-17", turn="group")
+@scenario("TFTP-2090-MC-17", turn="group", novel=True)
 def multicast_in_capitals(play: Play) -> None:
     """The option's name in lower case and in capitals."""
     name = play.file().name
@@ -109,7 +117,7 @@ def multicast_in_capitals(play: Play) -> None:
     play.question(name, ("MULTICAST", ""))
 
 
-@scenario("TFTP-2090-MC-18", turn="group")
+@scenario("TFTP-2090-MC-18", turn="group", novel=True)
 def plain_client_beside_a_group(play: Play) -> None:
     """While a file goes to a group, a client that does not know of groups reads it."""
     name = play.file(blocks=2).name
@@ -120,7 +128,7 @@ def plain_client_beside_a_group(play: Play) -> None:
     member.read_on(1, play.answer_wait)
 
 
-@scenario("TFTP-2090-MC-19")
+@scenario("TFTP-2090-MC-19", novel=True)
 def write_by_multicast(play: Play) -> None:
     """A write asks for multicast, which is for reads alone."""
     play.write(play.new_name(), multicast="", tsize=100).request().reply()

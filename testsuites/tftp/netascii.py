@@ -21,6 +21,7 @@ def pair_on_the_edge(play: Play) -> None:
         if play.write(name).put(b"x" * 511 + b"\nand more\n"):
             play.read(name).fetch()
             play.read(name).fetch("netascii")
+            play.because("no pair came: netascii is served as it is stored")
             return
     name = play.text_file()
     cr = encode(play.read(name).contents()).find(b"\r")

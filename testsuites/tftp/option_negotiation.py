@@ -1,11 +1,13 @@
 """Option negotiation: RFC 2347. Read it beside this file."""
 
+from collections.abc import Mapping
+
 from pxeconform.registry.tftp_codes import ErrorCode
 from pxeconform.runner.play import Play
 from pxeconform.runner.scenario import scenario
 
 
-@scenario("TFTP-2347-OACK-01", "TFTP-2347-OACK-02", "TFTP-2347-OPT-01")
+@scenario("TFTP-2347-OACK-01", "TFTP-2347-OACK-02", "TFTP-2347-OPT-01", novel=True)
 def single_options(play: Play) -> None:
     """Each option alone, each beside one that nobody knows: what is acknowledged was asked for."""
     name = play.file().name
@@ -15,7 +17,7 @@ def single_options(play: Play) -> None:
         play.question(name, ("x-pxeconform", 1), option)
 
 
-@scenario("TFTP-2347-OPT-02")
+@scenario("TFTP-2347-OPT-02", novel=True)
 def unknown_options(play: Play) -> None:
     """Only options that nobody knows: the server answers as if there were none."""
     name = play.file().name
@@ -87,7 +89,7 @@ def names_in_capitals(play: Play) -> None:
         play.question(name, (spelling("timeout"), 3), (spelling("windowsize"), 4))
 
 
-@scenario("TFTP-2347-OPT-04")
+@scenario("TFTP-2347-OPT-04", novel=True)
 def order_of_options(play: Play) -> None:
     """The same options in several orders; one that nobody knows is among them."""
     name = play.file().name
@@ -103,20 +105,37 @@ def options_left_out(play: Play) -> None:
     name = play.file(blocks=3).name
     play.read(name).fetch()
     seen = False
-    for options in ({"blksize": 1024}, {"blksize": 16}, {"windowsize": 4}, {"blksize": "2k"}, {"windowsize": "two"}):
-        reading = play.read(name, **options)
-        reading.request().answer()
-        if not (reading.agreed or reading.refused or reading.peer is None):
-            seen = True
-            play.watch(play.pause / 4)
-            reading.acknowledge(1)
-            reading.block(2, play.pause)
-        reading.end()
+    for options in ({"blksize": 1024}, {"blksize": 16}, {"windowsize": 4}):
+        seen |= _without_acknowledgment(play, name, options)
     if not seen:
         play.because("the server acknowledges or refuses whatever block size and window size it is asked for")
 
 
-@scenario("TFTP-2347-OPT-06")
+@scenario("TFTP-2347-OPT-05", negative=True)
+def options_that_cannot_be_granted(play: Play) -> None:
+    """A block size and a window size that are no numbers: without an OACK, blocks have 512 octets."""
+    name = play.file(blocks=3).name
+    for options in ({"blksize": "2k"}, {"windowsize": "two"}):
+        if not _without_acknowledgment(play, name, options):
+            play.because(f"the server does not serve the file without an OACK, asked for {options}")
+        if not play.is_alive():
+            return
+
+
+def _without_acknowledgment(play: Play, name: str, options: Mapping[str, object]) -> bool:
+    """Read two blocks if the server leaves all options out; tell whether it did."""
+    reading = play.read(name, None, **options)
+    reading.request().answer()
+    left_out = not (reading.agreed or reading.refused or reading.peer is None)
+    if left_out:
+        play.watch(play.pause / 4)
+        reading.acknowledge(1)
+        reading.block(2, play.pause)
+    reading.end()
+    return left_out
+
+
+@scenario("TFTP-2347-OPT-06", novel=True)
 def longest_request(play: Play) -> None:
     """A request of exactly 512 octets, filled up with an option that nobody knows."""
     name = play.file().name

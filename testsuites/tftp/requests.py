@@ -50,7 +50,7 @@ def netascii_mode(play: Play) -> None:
     reading.request("netascii").reply()
 
 
-@scenario("TFTP-1785-OPT-01")
+@scenario("TFTP-1785-OPT-01", novel=True)
 def strange_tail(play: Play) -> None:
     """Three options that nobody knows; then the whole file."""
     options = {"x-first": "1", "x-second": "two", "x-third": "3"}

@@ -42,11 +42,12 @@ def windows_of_one_block(play: Play) -> None:
     """A window of one block: what comes for one acknowledgment?"""
     reading = play.read(play.file(blocks=2).name, windowsize=1)
     at = reading.open()
-    play.watch(play.pause / 3)
+    play.watch(play.pause)
     following = reading.step(at)
-    play.watch(play.pause / 3)
+    play.watch(play.pause)
     if following is not None:
         reading.finish(following)
+    play.because(f"the target answers so slowly that {play.pause:g} s do not tell what comes for one acknowledgment")
 
 
 @scenario("TFTP-7440-WIN-05")

@@ -76,7 +76,7 @@ def comes_to_its_end(transfer: Transfer, view: View) -> Fact:
         return broken(f"65535 was followed by {cast('Data', following.packet).block}", *frames)
     last = last_asked(transfer)
     if not transfer.delivered:
-        closed = port_closed(transfer, last.time) is not None
+        closed = port_closed(transfer, last.time, view) is not None
         if error is not None and not closed and error.time - last.time < view.window(transfer.server):
             return unclear("the client ended the transfer itself", *frames, error.frame)
         return nothing_came(transfer, last, "the transfer stopped after block 65535", view, *frames, last.frame)

@@ -164,8 +164,16 @@ def begun(view: View) -> Iterator[Negotiation | tuple[Member, Event]]:
     yield from without(view)
     for member in members(view):
         first = next(member.acks(), None)
-        if member.grants[0].is_master and first is not None and first.packet == Ack(0):
+        if not member.grants[0].is_master or first is None or first.packet != Ack(0):
+            continue
+        if not any(_asked_for_more(other, first.time) for other in companions(member, view)):
             yield member, first
+
+
+def _asked_for_more(member: Member, since: int) -> bool:
+    """It acknowledged a block at that time, or soon after: what then comes to the group may be its doing."""
+    soon = (ack for ack in member.acks() if 0 <= ack.time - since <= SECOND // 10)
+    return any(ack.packet != Ack(0) for ack in soon)
 
 
 def with_data(view: View) -> Iterator[Negotiation | Member]:

@@ -132,7 +132,7 @@ def transfer_goes_on(intrusion: Intrusion, view: View) -> Fact:
     if any(e.destination == transfer.client and e.packet == intrusion.pending.packet for e in again):
         why = "the transfer outlived the stranger, but its server gave up before the owner went on"
         return unclear(why, stray.frame, owner.frame)
-    closed = port_closed(transfer, owner.time)
+    closed = port_closed(transfer, owner.time, view)
     if closed is not None:
         return broken("the owner got no further block: the port is closed", stray.frame, owner.frame, closed)
     gap = view.unwatched(transfer.client, owner.time, owner.time + view.window(transfer.server))
@@ -209,7 +209,7 @@ def _contents(transfer: Transfer, view: View, *frames: int) -> Fact:
         asked = last_asked(transfer)
         if _kept_waiting(transfer, asked):
             return unclear("the transfer is not whole, but its server was kept waiting", *frames, asked.frame)
-        closed = port_closed(transfer, asked.time)
+        closed = port_closed(transfer, asked.time, view)
         if closed is not None:
             return broken("the transfer stopped before its end: the port is closed", *frames, asked.frame, closed)
         gap = view.unwatched(transfer.client, asked.time, asked.time + view.window(transfer.server))

@@ -125,7 +125,7 @@ def can_be_compared(transfer: Transfer, view: View) -> bool:
     error, asked = transfer.error, last_asked(transfer)
     if is_the_clients_turn(transfer, asked) or transfer.file not in _delivered(view):
         return False
-    if error is None or error.sender is Sender.SERVER or port_closed(transfer, asked.time) is not None:
+    if error is None or error.sender is Sender.SERVER or port_closed(transfer, asked.time, view) is not None:
         return True
     # A client that gives up because nothing comes any more has not ended anything.
     return error.time - asked.time >= view.window(transfer.server)
@@ -230,14 +230,15 @@ def is_closed(transfer: Transfer, event: Event) -> bool:
     return any(time <= event.time for time in acked)
 
 
-def port_closed(transfer: Transfer, since: int) -> int | None:
+def port_closed(transfer: Transfer, since: int, view: View) -> int | None:
     """The frame of an ICMP error, from that time on, which says that the server's identifier is no more.
 
-    What comes after the transfer was ended by an ERROR says nothing.
+    What comes after the transfer was ended by an ERROR says nothing, nor does it once the whole server had died.
     """
     for error in transfer.unreachable:
         ended = transfer.error is not None and transfer.error.time < error.time
-        if error.destination_port == transfer.server_port and error.time >= since and not ended:
+        there = error.destination_port == transfer.server_port and error.time >= since
+        if there and not ended and not view.had_died(transfer.events[0].scenario, error.time):
             return error.frame
     return None
 

@@ -233,7 +233,7 @@ def nothing_came(
     transfer: Transfer, asked: Event, what: str, view: View, *frames: int, window: int | None = None
 ) -> Fact:
     """The server owed an answer to `asked`, and none is in the evidence."""
-    closed = port_closed(transfer, asked.time)
+    closed = port_closed(transfer, asked.time, view)
     if closed is not None:
         return broken(f"{what}: the port is closed", *frames, closed)
     span = view.window(transfer.server) if window is None else window

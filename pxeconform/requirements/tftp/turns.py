@@ -184,7 +184,7 @@ def _nearly(window: int) -> int:
 def missed(what: str, turn: Turn, view: View, window: int, *frames: int) -> Fact:
     """An answer that was owed did not come: a violation, if that can be told."""
     transfer, since = turn.transfer, turn.asked.time
-    closed = port_closed(transfer, since)
+    closed = port_closed(transfer, since, view)
     if closed is not None:
         return broken(f"{what}: the port is closed", *frames, closed)
     gap = too_short(turn, view, window)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from pxeconform.protocol.tftp import Ack, Data, Error, Request
+from pxeconform.protocol.tftp import Ack, Data, Error, Packet, Request
 from pxeconform.requirements.model import (
     AnyRule,
     Fact,
@@ -30,7 +30,7 @@ from pxeconform.requirements.tftp.turns import (
     turns,
     writing_turns,
 )
-from pxeconform.requirements.view import View
+from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
 
 # -- antecedents ------------------------------------------------------------------------------------------------------
@@ -110,6 +110,12 @@ def last_block_again(view: View) -> Iterator[Turn]:
             done |= _is_short(turn) and turn.first(Ack(number)) is not None and transfer.error is None
 
 
+def _waited_after(turn: Turn, answer: Packet) -> bool:
+    """The client's next packet came so long after an answer that the two did not cross."""
+    came = turn.first(answer)
+    return came is not None and turn.until is not None and turn.until - came.time > SECOND // 10
+
+
 def late_writers(view: View) -> Iterator[tuple[Turn, Turn | None]]:
     """The client acted as if ACK 0 were lost: it waited, and asked again where nothing came."""
     asked: dict[int, Turn] = {}
@@ -122,7 +128,9 @@ def late_writers(view: View) -> Iterator[tuple[Turn, Turn | None]]:
             yield before, turn
         elif turn.first(Ack(0)) is not None:
             if isinstance(_packet(turn.following), Request):
-                asked[id(transfer)] = turn
+                # Two requests at once are no request that is repeated for want of an answer.
+                if _waited_after(turn, Ack(0)):
+                    asked[id(transfer)] = turn
             elif len([e for e in turn.answers if e.packet == Ack(0)]) > 1:
                 yield turn, None
 
