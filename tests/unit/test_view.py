@@ -78,8 +78,14 @@ def test_a_socket_that_did_not_watch_says_why(socket: SocketRecord, word: str) -
     ],
 )
 def test_a_stall_counts_where_it_touches_the_window(stall: tuple[int, int], counts: bool) -> None:
-    reason = unwatched(record(), stalls=((1, 2), stall))
+    reason = unwatched(record(closed=WINDOW[1]), stalls=((1, 2), stall))
     assert (reason is not None and "stalled" in reason) is counts
+
+
+def test_a_socket_that_listened_longer_by_what_was_lost_watched() -> None:
+    stall = (WINDOW[0] + 10, WINDOW[0] + 30)
+    assert unwatched(record(closed=WINDOW[1] + 20), stalls=(stall,)) is None
+    assert unwatched(record(closed=WINDOW[1] + 19), stalls=(stall,)) is not None
 
 
 @pytest.mark.parametrize(

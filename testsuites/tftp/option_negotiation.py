@@ -109,6 +109,7 @@ def options_left_out(play: Play) -> None:
         seen |= _without_acknowledgment(play, name, options)
     if not seen:
         play.because("the server acknowledges or refuses whatever block size and window size it is asked for")
+    play.because("where the server left an option out, it did not go on with the transfer")
 
 
 @scenario("TFTP-2347-OPT-05", negative=True)
@@ -120,6 +121,7 @@ def options_that_cannot_be_granted(play: Play) -> None:
             play.because(f"the server does not serve the file without an OACK, asked for {options}")
         if not play.is_alive():
             return
+    play.because("where the server left an option out, it did not go on with the transfer")
 
 
 def _without_acknowledgment(play: Play, name: str, options: Mapping[str, object]) -> bool:

@@ -5,9 +5,10 @@ An ERROR ends what it answers, is sent one time, and is never answered itself.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import cast
 
 from pxeconform.protocol.tftp import Ack, Error
@@ -34,6 +35,7 @@ from pxeconform.sessions.transfers import Event, Sender, Transfer
 
 _LONGEST_WAIT = 30 * SECOND
 """A server that takes an ERROR for a packet to be acknowledged sends it again before that."""
+_MOST_AT_ONCE = 16
 
 # -- antecedents ------------------------------------------------------------------------------------------------------
 
@@ -63,7 +65,19 @@ def errors_and_after(view: View) -> Iterator[Turn]:
 
 
 def _copies(turn: Turn) -> list[Event]:
-    return [event for event in turn.answers if event.packet == cast("Event", turn.error).packet]
+    """The ERROR and its copies, without those that answer what the client sent right before."""
+    copies = [event for event in turn.answers if event.packet == cast("Event", turn.error).packet]
+    return copies[min(_sent_at_once(turn), len(copies)) - 1 :]
+
+
+def _sent_at_once(turn: Turn) -> int:
+    """How many packets the client sent without waiting for an answer, the last of them the one of this turn."""
+    events = turn.transfer.events
+    until = bisect_right(events, turn.asked.time, key=lambda event: event.time)
+    sent = takewhile(
+        lambda event: event.sender is Sender.CLIENT, reversed(events[max(0, until - _MOST_AT_ONCE) : until])
+    )
+    return max(1, sum(1 for _ in sent))
 
 
 def aborted(view: View) -> Iterator[Turn]:

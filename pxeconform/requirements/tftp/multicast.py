@@ -230,7 +230,7 @@ def is_not_promoted(occasion: tuple[Member, Event], _: View) -> Fact:
     """It is never made master afterwards."""
     member, end = occasion
     for grant in member.grants:
-        if grant.is_master and grant.event.time > end.time:
+        if grant.is_master and grant.event.time > end.time + 2 * _CROSSED:
             return broken("a client that had left was made master", end.frame, grant.event.frame)
     return kept("a client that left is left alone", end.frame)
 
