@@ -28,7 +28,7 @@ from pxeconform.diagnosis.model import Diagnosis
 from pxeconform.diagnosis.stall import Stall, find_stall
 from pxeconform.diagnosis.symptoms import BootCase
 from pxeconform.diagnosis.transfers import TransferCase, diagnose_fetch, diagnose_transfer
-from pxeconform.extraction import LARGEST, Extracted, extracted
+from pxeconform.extraction import LARGEST, Extracted, Extraction
 from pxeconform.registry.screen_codes import ScreenFamily
 from pxeconform.requirements.ledger import Coverage
 from pxeconform.requirements.passive import Finding, findings
@@ -148,10 +148,14 @@ def analyze(
     found = Analysis((), (), (), ())
     keep = HEAD if extract is None else LARGEST
     task = _Task(wanted, hash_contents or extract is not None, engine, keep, every_packet)
+    extraction = Extraction(extract) if extract is not None else None
     for part in _parts([str(path) for path in paths], task, jobs):
         part = _renumbered(part, len(found.boots), len(found.transfers))
         part = part if lens is None else replace(part, boots=tuple(_through(part.boots, lens)))
-        found = _add(found, part if extract is None else _extracted(part, extract))
+        found = _add(found, part if extraction is None else _extracted(part, extraction))
+    left_out = extraction.told() if extraction is not None else None
+    if left_out is not None:
+        found.captures[-1].warn(left_out)
     return found
 
 
@@ -223,8 +227,8 @@ def _through(boots: Iterable[DiagnosedBoot], lens: ScreenFamily | None) -> Itera
         yield replace(each, readings=readings(each.boot, lens))
 
 
-def _extracted(part: Analysis, folder: Path) -> Analysis:
-    written = (replace(t, extracted=extracted(t.transfer, t.id, t.outcome, folder)) for t in part.transfers)
+def _extracted(part: Analysis, extraction: Extraction) -> Analysis:
+    written = (replace(t, extracted=extraction.write(t.transfer, t.id, t.outcome)) for t in part.transfers)
     return replace(part, transfers=tuple(written))
 
 

@@ -41,7 +41,8 @@ class Datagram:
 
     `time` is in nanoseconds since the epoch, `frame` counts from 1 in the file. `payload` is what is at hand of the
     `length` octets that were on the wire. Of an ICMP error the addresses and ports are those of the datagram that it
-    quotes, `reporter` is who sent it and `code` is (type, code). Of ARP `source` asks for (or tells) `destination`.
+    quotes, `reporter` is who sent it and `code` is (type, code). Of ARP `source` asks for (1, in `code`) or tells (2)
+    `destination`; IPv6's neighbour discovery is told in the same words.
     """
 
     frame: int

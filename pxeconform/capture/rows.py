@@ -43,9 +43,11 @@ from pxeconform.capture.kernels import integers
 
 _ROW = struct.Struct(f"={ROW_COLUMNS}q")
 _NETWORK_TYPES = {4: 0x0800, 6: 0x86DD}
-_ICMP_PROTOCOL, _UDP_PROTOCOL = 1, 17
+_ICMP_PROTOCOL, _UDP_PROTOCOL, _ICMPV6_PROTOCOL = 1, 17, 58
 _ICMP_ERRORS = {1: frozenset({3, 4, 5, 11, 12}), 58: frozenset({1, 2, 3, 4})}
 """Messages that quote the datagram that they are about (RFC 792, RFC 4443), by protocol."""
+_NEIGHBOUR = {135: 1, 136: 2}
+"""Neighbour solicitation and advertisement (RFC 4861 sections 4.3 and 4.4) by the ARP operation that they stand for."""
 _ARP_OF_IPV4 = b"\x00\x01\x08\x00\x06\x04"
 
 Row = tuple[int, ...]
@@ -155,6 +157,8 @@ def _icmp_error(
     vlan: int | None,
 ) -> Datagram | None:
     """What an ICMP error quotes: at least the header and eight octets (RFC 792, RFC 1122 section 3.2.2)."""
+    if row[PROTOCOL] == _ICMPV6_PROTOCOL and payload[0] in _NEIGHBOUR:
+        return _neighbour(row, payload, octets, frame, time, source_mac, destination_mac, comment, outer, vlan)
     if payload[0] not in _ICMP_ERRORS[row[PROTOCOL]]:
         return None
     quoted = memoryview(payload)[8:]
@@ -186,6 +190,38 @@ def _icmp_error(
         source_mac,
         destination_mac,
         comment,
+        outer=outer,
+        vlan=vlan,
+    )
+
+
+def _neighbour(
+    row: Row,
+    payload: bytes,
+    octets: memoryview,
+    frame: int,
+    time: int,
+    source_mac: bytes,
+    destination_mac: bytes,
+    comment: str,
+    outer: tuple[str, str] | None,
+    vlan: int | None,
+) -> Datagram | None:
+    """Neighbour discovery in the words of ARP: a solicitation asks for its target, an advertisement tells of it."""
+    if len(payload) < 24:
+        return None
+    target = socket.inet_ntop(socket.AF_INET6, payload[8:24])
+    asks = _NEIGHBOUR[payload[0]] == 1
+    return Datagram(
+        frame,
+        time,
+        _address(octets, row[SOURCE], row[FAMILY]) if asks else target,
+        target if asks else _address(octets, row[DESTINATION], row[FAMILY]),
+        kind=Kind.ARP,
+        code=(_NEIGHBOUR[payload[0]], 0),
+        source_mac=source_mac,
+        destination_mac=destination_mac,
+        comment=comment,
         outer=outer,
         vlan=vlan,
     )

@@ -56,7 +56,7 @@ _FIELDS = names_of(
         "udp": "srcport dstport length checksum payload",
         "tcp": "srcport dstport flags len payload",
         "icmp": "type code",
-        "icmpv6": "type code",
+        "icmpv6": "type code nd.ns.target_address nd.na.target_address",
         "arp": "opcode src.proto_ipv4 dst.proto_ipv4 src.hw_mac",
     }
 )
@@ -312,6 +312,8 @@ def _datagram(row: Row) -> Datagram | None:
                 if code is not None:
                     # Nobody answers an ICMP error with one.
                     return None
+                if row["icmpv6.nd.ns.target_address"] or row["icmpv6.nd.na.target_address"]:
+                    return _neighbour(row, source, destination, networks)
                 reporter, code = source, (int(row[f"{layer}.type"][0]), int(row[f"{layer}.code"][0]))
                 kind = None
             elif layer == "udp":
@@ -383,6 +385,24 @@ def _segment(row: Row, source: str, destination: str, outer: tuple[str, str] | N
         destination_mac=_macs(row)[1],
         comment="\n".join(row["frame.comment"]),
         outer=outer,
+        vlan=_vlan(row),
+    )
+
+
+def _neighbour(row: Row, source: str, destination: str, networks: Sequence[tuple[str, str]]) -> Datagram:
+    """Neighbour discovery in the words of ARP."""
+    asked, told = row["icmpv6.nd.ns.target_address"], row["icmpv6.nd.na.target_address"]
+    return Datagram(
+        int(row["frame.number"][0]),
+        _time(row),
+        source if asked else told[0],
+        asked[0] if asked else destination,
+        kind=Kind.ARP,
+        code=(1 if asked else 2, 0),
+        source_mac=_macs(row)[0],
+        destination_mac=_macs(row)[1],
+        comment="\n".join(row["frame.comment"]),
+        outer=networks[0] if len(networks) > 1 else None,
         vlan=_vlan(row),
     )
 

@@ -11,7 +11,9 @@ from pxeconform.diagnosis import symptoms
 from pxeconform.diagnosis.model import Diagnosis, Rule, diagnoses
 from pxeconform.diagnosis.symptoms import STEP_DOWNLOAD, BootCase
 from pxeconform.diagnosis.transfers import TransferCase, diagnose_transfer
-from pxeconform.registry.screen_codes import IPXE_EFI_CODES
+from pxeconform.registry.dhcp_options import Option
+from pxeconform.registry.screen_codes import IPXE_EFI_CODES, IPXE_LATER_CODES
+from pxeconform.sessions.boots import Boot
 from pxeconform.sessions.firmware import Firmware
 from pxeconform.sessions.steps import settled
 
@@ -190,16 +192,21 @@ def diagnose_boot(case: BootCase) -> tuple[Diagnosis, ...]:
         "boot_server": boot.boot_server or "?",
     }
     found = diagnoses(BOOT_RULES, case, names) + _of_download(case)
-    if boot.firmware is Firmware.IPXE and boot.arch:
-        found = [_as_under_uefi(diagnosis) for diagnosis in found]
+    if boot.firmware is Firmware.IPXE:
+        found = [_as_shown(diagnosis, boot) for diagnosis in found]
     unique = {diagnosis.cause: diagnosis for diagnosis in reversed(found)}
     return tuple(sorted((d for d in found if unique[d.cause] is d), key=lambda d: _SEVERITY[d.severity]))
 
 
-def _as_under_uefi(diagnosis: Diagnosis) -> Diagnosis:
-    """With the code that iPXE shows where it runs under UEFI (architecture other than 0)."""
-    shown = IPXE_EFI_CODES.get(diagnosis.codes.ipxe or "")
-    return replace(diagnosis, codes=replace(diagnosis.codes, ipxe=shown)) if shown is not None else diagnosis
+def _as_shown(diagnosis: Diagnosis, boot: Boot) -> Diagnosis:
+    """With the code that this iPXE shows: later ones have other digits, and so has each under UEFI."""
+    code = diagnosis.codes.ipxe or ""
+    first = boot.evidence.attempt.first
+    asked = first.message.get(Option.PARAMETER_REQUEST_LIST) or b"" if first is not None else b""
+    # The iPXE of 2019 does not ask for time servers yet.
+    code = IPXE_LATER_CODES.get(code, code) if Option.NTP_SERVERS in asked else code
+    code = IPXE_EFI_CODES.get(code, code) if boot.arch else code
+    return replace(diagnosis, codes=replace(diagnosis.codes, ipxe=code)) if code else diagnosis
 
 
 def _of_download(case: BootCase) -> list[Diagnosis]:

@@ -269,7 +269,8 @@ def arp(case: BootCase) -> Symptom | None:
     target = step.detail.get("arp_target") if step is not None else None
     if step is None or target is None:
         return None
-    return Symptom(f"nobody answers the client's ARP requests for {target}", step.frames)
+    asked = "neighbour solicitations" if case.boot.family == "ipv6" else "ARP requests"
+    return Symptom(f"nobody answers the client's {asked} for {target}", step.frames)
 
 
 def wrong_architecture(case: BootCase) -> Symptom | None:

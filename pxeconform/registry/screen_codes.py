@@ -190,6 +190,9 @@ IPXE_EFI_CODES: Mapping[str, str] = MappingProxyType(
 )
 """What iPXE shows under UEFI for the same: the last two digits are the platform's own error (IPXE-2019.01, seen)."""
 
+IPXE_LATER_CODES: Mapping[str, str] = MappingProxyType({"2d12603b": "2d12613b"})
+"""What an iPXE later than that of 2019 shows for the same: a newer source, other digits (IPXE-1.21.1, seen)."""
+
 CODES: Mapping[ScreenFamily, Mapping[str, ScreenCode]] = MappingProxyType(
     {"intel": INTEL_CODES, "edk2": EDK2_CODES, "ipxe": IPXE_CODES}
 )

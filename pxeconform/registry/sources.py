@@ -77,6 +77,8 @@ _DOCUMENTS: tuple[Document, ...] = (
     Document("DNSMASQ", "dnsmasq 2.92, source and observed behaviour", "2026-01"),
     Document("ROM-MESSAGES", "Vendors' published lists of PXE boot ROM messages (four that agree)", ""),
     Document("OVMF-2022.11", "Observed: OVMF 2022.11 of Debian 12 under QEMU", "2026"),
+    Document("IPXE-1.21.1", "Observed: iPXE option ROM 1.21.1+git20250501 of Debian 13 under QEMU", "2026"),
+    Document("OVMF-2025.02", "Observed: OVMF 2025.02 (EDK2) of Debian 13 under QEMU", "2026"),
     Document("IPXE-2019.01", "Observed: iPXE option ROM 1.0.0+git-20190125 of Debian 12 under QEMU", "2026"),
     Document("IPXE-1.21.1", "Observed: iPXE 1.21.1 under QEMU", "2026"),
     Document("U-BOOT", "Observed: U-Boot 2023.01 and 2025.01 under QEMU", "2026"),

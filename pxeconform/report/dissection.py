@@ -60,7 +60,8 @@ def lines(datagram: Datagram, *, is_tftp: bool = False) -> Iterator[str]:
         yield f"  in a tunnel from {datagram.outer[0]} to {datagram.outer[1]}"
     if datagram.kind is Kind.ARP:
         verb = {1: "asks for", 2: "tells"}.get((datagram.code or (0, 0))[0], "speaks of its address to")
-        yield f"  ARP: {datagram.source} {verb} {datagram.destination}"
+        word = "neighbour discovery" if ":" in datagram.source else "ARP"
+        yield f"  {word}: {datagram.source} {verb} {datagram.destination}"
         return
     where = f"{datagram.source}:{datagram.source_port} to {datagram.destination}:{datagram.destination_port}"
     if datagram.kind is Kind.TCP:

@@ -40,6 +40,8 @@ class Content:
     cut: bool = False
     last_block: int | None = None
     highest: int = 0
+    ends_at: int | None = None
+    """The number of a block that was not full, whether or not all before it came by."""
     lost: int = 0
     """Blocks that were given up: later ones came, these never did."""
     zero_acknowledged: bool = False
@@ -104,6 +106,8 @@ class Content:
             return
         self._pending = self._pending or {}
         self._pending[index] = packet
+        if packet.length < self.block_size:
+            self.ends_at = index
         while (following := self._pending.pop(self.blocks + 1, None)) is not None:
             self._take(following)
         if len(self._pending) > _MOST_PENDING:

@@ -27,6 +27,7 @@ from pxeconform.sessions.evidence import (
     not_started,
     refused_options,
 )
+from pxeconform.sessions.firmware import Firmware
 from pxeconform.sessions.http import CONNECT, ENCRYPTED, Fetch
 from pxeconform.sessions.nbp import Nbp
 from pxeconform.sessions.neighbours import Unanswered
@@ -321,8 +322,30 @@ def settled(found: Evidence, transfer: Transfer) -> Outcome:
         refused = bool(transfer.unreachable) and not transfer.answered
         gave_up = found.abandoned is not None and found.abandoned.time >= transfer.ended
         if refused or gave_up or (not transfer.answered and found.silent(tries, DOWNLOAD)):
-            return Outcome.STALLED
+            outcome = Outcome.STALLED
+    # EDK2 asks for the size by itself, in a transfer before.
+    same = [t for t in (transfer, *found.downloads) if (t.file, t.server) == (transfer.file, transfer.server)]
+    size = next((each.told_size for each in same if each.told_size is not None), None)
+    if outcome in _UNFINISHED and (transfer.acknowledged_to_its_end(size) or _its_program_speaks(found, transfer)):
+        # The capture lacks packets that were there.
+        return Outcome.COMPLETE
     return outcome
+
+
+_UNFINISHED = frozenset({Outcome.STALLED, Outcome.INCOMPLETE_CAPTURE})
+_SOONER_THAN_TIMEOUTS = 3 * SECOND
+"""No firmware gives a transfer up that soon."""
+
+
+def _its_program_speaks(found: Evidence, transfer: Transfer) -> bool:
+    """Right after its last block the client sends what firmware does not: the boot file runs."""
+    refused = any(datagram.time >= transfer.progressed for datagram in transfer.unreachable)
+    if transfer.content.blocks == 0 or transfer.error is not None or refused:
+        return False
+    later = found.abandoned
+    times = [later.time] if later is not None and not later.same_program else []
+    times += [t.started for t in found.others if t.file not in (transfer.file, found.credential_file)]
+    return any(0 <= time - transfer.progressed <= _SOONER_THAN_TIMEOUTS for time in times)
 
 
 def _http_download(found: Evidence) -> _Found:
@@ -369,14 +392,16 @@ def _no_download(found: Evidence) -> _Found:
     bootp = [offer.event for offer in found.offers if offer.kind is OfferKind.BOOTP and offer.selected]
     if not acks and not bootp:
         return _Found(None)
+    last = max(event.time for event in (*acks, *bootp))
     if found.lead is Lead.NOWHERE and not found.attempt.cut:
+        if _may_know_more(found) and not found.silent((last,), ASKING):
+            return _Found(None)
         return _Found(Status.FAILED, (), {"reason": "no boot file is named"})
     if found.lead not in (Lead.FILE, Lead.NOWHERE) and not found.of(Role.ITEM_REPLY):
         return _Found(None)
     nobody = found.no_answer_by_arp(found.server_of_file, *found.gateways)
     if nobody is not None:
         return _Found(Status.FAILED, _arp_marks(nobody), _arp_detail(nobody))
-    last = max(event.time for event in (*acks, *bootp))
     soon = found.until - last <= _NEXT_TRY
     if found.gave_up and (soon or found.trace.shows_transfers):
         return _Found(Status.FAILED, (), {"reason": f"the client never requested the file, then {found.gave_up}"})
@@ -385,6 +410,12 @@ def _no_download(found: Evidence) -> _Found:
     if would_be_seen and found.silent((last,), ASKING):
         return _Found(Status.FAILED, (), {"reason": "the client never requested the file"})
     return _Found(None)
+
+
+def _may_know_more(found: Evidence) -> bool:
+    """A loaded iPXE often holds a script that says what to fetch: that no server names a file is no fault then."""
+    before = found.attempt.previous
+    return found.firmware is Firmware.IPXE and before is not None and before.next is found.attempt
 
 
 def _authenticity(found: Evidence, _: Nbp | None) -> _Found:
@@ -442,7 +473,7 @@ def _execute(found: Evidence, nbp: Nbp | None) -> _Found:
 
 def _delivered(found: Evidence) -> int | None:
     transfer, fetch = found.download, found.fetch
-    if transfer is not None and transfer.outcome() is Outcome.COMPLETE:
+    if transfer is not None and settled(found, transfer) is Outcome.COMPLETE:
         return transfer.ended
     return fetch.ended if fetch is not None and fetch.complete and fetch.method == "GET" else None
 

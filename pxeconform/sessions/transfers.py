@@ -246,6 +246,19 @@ class Transfer:
         last = self.content.last_block
         return last is not None and self.last_acked >= last
 
+    @property
+    def told_size(self) -> int | None:
+        """The file's octets, as the server gave them (RFC 2349)."""
+        return tftp.option_number(self.acknowledged, "tsize")
+
+    def acknowledged_to_its_end(self, size: int | None) -> bool:
+        """The client acknowledged the last block, though the capture may lack some of what it acknowledged.
+
+        Which block is the last tells one that is not full, or the `size` of the file.
+        """
+        last = self.content.ends_at or (size // self.block_size + 1 if size is not None else None)
+        return self.direction == "read" and last is not None and self.last_acked >= last
+
     def of(self, sender: Sender) -> Iterator[Event]:
         """The events of one side."""
         return (event for event in self.events if event.sender is sender)

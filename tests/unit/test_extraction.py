@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pxeconform.capture.copies import marked
 from pxeconform.capture.datagrams import CaptureError, CaptureInfo
 from pxeconform.diagnosis.speed import WHOLE_FRAME, advise
-from pxeconform.extraction import extracted, safe_name
+from pxeconform.extraction import Extraction, safe_name
 from pxeconform.protocol import tftp
 from pxeconform.sessions.nbp import Format, examine, matches
 from pxeconform.sessions.pace import measure
@@ -53,7 +53,9 @@ def test_no_name_leaves_the_folder(name: str) -> None:
 
 
 def test_whole_file_is_written_with_its_digest_and_format(tmp_path: Path) -> None:
-    found = extracted(transfer_of(Wire().download("a/../x.efi", PE_X64)), "t", Outcome.COMPLETE, tmp_path / "new")
+    found = Extraction(tmp_path / "new").write(
+        transfer_of(Wire().download("a/../x.efi", PE_X64)), "t", Outcome.COMPLETE
+    )
     assert found is not None
     assert (tmp_path / "new" / "t-x.efi").read_bytes() == PE_X64
     assert (found.sha256, found.octets) == (hashlib.sha256(PE_X64).hexdigest(), len(PE_X64))
@@ -64,7 +66,7 @@ def test_what_is_not_whole_is_not_written(tmp_path: Path) -> None:
     cut_off = transfer_of(Wire().download("x", BIOS, blocks=1))
     too_long = transfer_of(Wire().download("x", BIOS), keep=10)
     for transfer, outcome in ((cut_off, Outcome.STALLED), (too_long, Outcome.COMPLETE)):
-        assert extracted(transfer, "t", outcome, tmp_path) is None
+        assert Extraction(tmp_path).write(transfer, "t", outcome) is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -75,7 +77,7 @@ def test_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "t-x").symlink_to(victim)
     with pytest.raises(CaptureError, match="cannot be written"):
-        extracted(transfer_of(Wire().download("x", BIOS)), "t", Outcome.COMPLETE, folder)
+        Extraction(folder).write(transfer_of(Wire().download("x", BIOS)), "t", Outcome.COMPLETE)
     assert victim.read_text() == "mine"
 
 
@@ -151,3 +153,13 @@ def test_advice_on_speed(blksize: int, asked: tftp.Options, better: tuple[int, i
 def test_no_advice_where_it_would_gain_nothing() -> None:
     assert advise(transfer_of(Wire().download("f", BIOS))) is None, "short"
     assert advise(slow(512, (("blksize", "512"),), lossy=True)) is None, "loss costs the time, not the round trip"
+
+
+def test_all_files_together_have_a_limit(tmp_path: Path) -> None:
+    extraction = Extraction(tmp_path, left=len(BIOS) + 1)
+    first = extraction.write(transfer_of(Wire().download("x", BIOS)), "a", Outcome.COMPLETE)
+    assert first is not None
+    assert extraction.told() is None
+    assert extraction.write(transfer_of(Wire().download("y", BIOS)), "b", Outcome.COMPLETE) is None
+    assert [path.name for path in tmp_path.iterdir()] == ["a-x"]
+    assert str(extraction.told()).startswith("1 files were not put together")

@@ -13,6 +13,8 @@ import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.causes.make import later
+from tests.causes.make.clients import Machine
 from tests.causes.make.scenarios import ALL
 from tests.causes.make.servers import PACKAGES
 from tests.causes.make.stage import DATA, Scenario, make, retell
@@ -47,6 +49,8 @@ def main() -> int:
     elif lacking:
         print(f"not installed: {' '.join(lacking)}", file=sys.stderr)
         return 2
+    if any(str(later.ROOT) in f"{s.client.code} {s.client.device}" for s in chosen if isinstance(s.client, Machine)):
+        later.lay_out()
     folder = asked.keep or Path(tempfile.mkdtemp(prefix="causes-"))
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from tests.causes.make import later
 
 MAC = "52:54:00:77:00:10"
 UUID = "11223344-5566-7788-99aa-bbccddeeff00"
@@ -126,6 +128,44 @@ UBOOT = Machine(
     emulator="qemu-system-aarch64",
     board=("-M", "virt", "-cpu", "cortex-a57", "-m", "512", "-bios", "/usr/lib/u-boot/qemu_arm64/u-boot.bin"),
 )
+
+_NEXT_OVMF, _NEXT_AAVMF = (later.ROOT / "usr" / "share" / name for name in ("OVMF", "AAVMF"))
+_NEXT_ROMS = later.ROOT / "usr" / "share" / "qemu"
+
+UEFI_NEXT = replace(
+    UEFI,
+    told="OVMF 2025.02 (edk2), x64",
+    packages=("qemu-system-x86",),
+    code=_NEXT_OVMF / "OVMF_CODE_4M.fd",
+    variables=_NEXT_OVMF / "OVMF_VARS_4M.fd",
+)
+UEFI_NEXT_6 = replace(UEFI_NEXT, told="OVMF 2025.02 (edk2), x64, IPv6 only", left_out=("IPv4",))
+UEFI_NEXT_HTTP = replace(UEFI_NEXT, told="OVMF 2025.02 (edk2), x64, HTTP boot only", arch=16, left_out=("IPv4", "IPv6"))
+AA64_NEXT = replace(
+    AA64,
+    told="AAVMF 2025.02 (edk2), arm64",
+    packages=("qemu-system-arm",),
+    code=_NEXT_AAVMF / "AAVMF_CODE.no-secboot.fd",
+    variables=_NEXT_AAVMF / "AAVMF_VARS.fd",
+)
+BIOS_NEXT = replace(
+    BIOS,
+    told="SeaBIOS 1.16 with iPXE 1.21.1 as ROM",
+    packages=("qemu-system-x86",),
+    device=f"e1000,romfile={_NEXT_ROMS / 'pxe-e1000.rom'}",
+)
+UEFI_IPXE_NEXT = replace(
+    UEFI_IPXE_ROM,
+    told="OVMF 2022.11 with iPXE 1.21.1 as EFI ROM",
+    packages=("qemu-system-x86", "ovmf"),
+    # OVMF has no driver of its own for this card, so the ROM's is the one that is used.
+    device=f"e1000,romfile={_NEXT_ROMS / 'efi-e1000.rom'}",
+)
+
+
+def bios_with(card: str) -> Machine:
+    """The same PC with another network card, and QEMU's iPXE ROM for it."""
+    return replace(BIOS, told=f"{BIOS.told} for {card}", device=card)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class Expected:
     """Causes that look like it, and that no boot and no transfer of this capture may be given."""
     boots: tuple[str, ...] = ()
     """Firmware of each boot in order, where there is more than the one."""
+    before: tuple[tuple[str, str | None], ...] = ()
+    """Outcome and first cause of each boot before the last, where they did not simply go well."""
     made: str = "real programs"
 
 
@@ -261,6 +263,7 @@ def _tell(scenario: Scenario, played: Mapping[str, Any], target: Path, capture: 
             "first_cause": expected.cause,
             "also": list(expected.also),
             "boots": list(expected.boots or ((client.firmware,) if expected.outcome else ())),
+            **({"before": [list(each) for each in expected.before]} if expected.before else {}),
             "frames": frames(capture, expected.frames) if expected.frames else [],
             "frames_filter": expected.frames,
             "absent": list(expected.near),

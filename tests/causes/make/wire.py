@@ -89,6 +89,10 @@ class Wire(Network):
         """`ip` in a host, or else in the switch."""
         return self._done(host or self.switch, "ip", *words)
 
+    def run(self, host: Namespace, *argv: str) -> str:
+        """A command on a host, which has to succeed."""
+        return self._done(host, *argv)
+
     def obey(self, rules: str) -> None:
         """Rules for what the switch forwards, one a line (nftables)."""
         path = self.folder / "rules.nft"
@@ -108,6 +112,8 @@ class Wire(Network):
             "-n",
             "-U",
             "--immediate-mode",
+            "-B",
+            "16384",
             "-Z",
             "root",
             "-s",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.causes.make.scenarios import address, discovery, download, odd, start, transfer
+from tests.causes.make.scenarios import address, discovery, download, firmware, networks, odd, start, transfer
 from tests.causes.make.stage import Scenario
 
 ALL: tuple[Scenario, ...] = (
@@ -12,4 +12,6 @@ ALL: tuple[Scenario, ...] = (
     *transfer.SCENARIOS,
     *start.SCENARIOS,
     *odd.SCENARIOS,
+    *firmware.SCENARIOS,
+    *networks.SCENARIOS,
 )

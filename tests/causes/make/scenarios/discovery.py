@@ -17,7 +17,7 @@ from tests.causes.make.scenarios.common import (
 from tests.causes.make.servers import isc, tftpd_hpa
 from tests.causes.make.stage import Expected, Scenario, Stage
 
-_PXE_SPACE = """
+PXE_SPACE = """
 option space PXE;
 option PXE.discovery-control code 6 = unsigned integer 8;
 option PXE.discover-multicast code 7 = ip-address;
@@ -27,7 +27,7 @@ option PXE.menu-prompt code 10 = string;
 """
 
 
-def _menu(*types: int, server: str) -> str:
+def menu(*types: int, server: str) -> str:
     """Lines of ISC dhcpd: discovery by unicast only, one server for each type, the first item after no time."""
     octets = server.replace(".", " ").split()
     address = "".join(f":{int(n):02x}" for n in octets)
@@ -42,7 +42,7 @@ def _menu(*types: int, server: str) -> str:
 def _menu_and_nobody(stage: Stage, item: int = 0x8001) -> None:
     stage.host("one", ONE)
     stage.host("two", TWO)
-    isc(stage, "one", _menu(item, server=TWO), head=_PXE_SPACE)
+    isc(stage, "one", menu(item, server=TWO), head=PXE_SPACE)
 
 
 def _menu_and_firewall(stage: Stage) -> None:
@@ -77,7 +77,7 @@ def _class_and_file(stage: Stage) -> None:
     grub(stage)
     stage.host("one", ONE)
     lines = 'option vendor-class-identifier "PXEClient"; vendor-option-space PXE; option PXE.discovery-control 8;'
-    isc(stage, "one", f'{lines} filename "grub.efi"; next-server {ONE};', head=_PXE_SPACE)
+    isc(stage, "one", f'{lines} filename "grub.efi"; next-server {ONE};', head=PXE_SPACE)
     tftpd_hpa(stage, "one")
 
 
