@@ -109,6 +109,7 @@ def old_acknowledgments(view: View) -> Iterator[Old]:
         if not single or id(transfer) in many:
             continue
         pending: Event | None = None
+        acknowledged: dict[Packet, int] = {}
         for event in transfer.events:
             if event.sender is Sender.SERVER and isinstance(event.packet, Data):
                 newer = pending is None or _behind(event.packet, pending.packet) <= 0
@@ -116,7 +117,8 @@ def old_acknowledgments(view: View) -> Iterator[Old]:
             to_server = event.destination == (transfer.server, transfer.server_port)
             asked = event.sender is Sender.CLIENT and to_server and isinstance(event.packet, Ack)
             old = asked and pending is not None and _behind(event.packet, pending.packet) >= 1
-            if old and pending is not None and _acknowledged_before(transfer, event):
+            first = acknowledged.setdefault(event.packet, event.time) if event.sender is Sender.CLIENT else event.time
+            if old and pending is not None and first < event.time:
                 yield Old(transfer, pending, event)
 
 
@@ -124,10 +126,6 @@ def _behind(packet: Packet, pending: Packet) -> int:
     """By how many blocks a number is behind another, negative when it is ahead."""
     ahead = (cast("Data | Ack", pending).block - cast("Data | Ack", packet).block) & 0xFFFF
     return ahead if ahead < 0x8000 else ahead - 0x10000
-
-
-def _acknowledged_before(transfer: Transfer, event: Event) -> bool:
-    return any(e.packet == event.packet and e.time < event.time for e in transfer.of(Sender.CLIENT))
 
 
 def nothing_is_sent(old: Old, view: View) -> Fact:
@@ -138,8 +136,8 @@ def nothing_is_sent(old: Old, view: View) -> Fact:
     following = next((e for e in events_after(transfer, again) if e.sender is Sender.CLIENT), None)
     end = again.time + span if following is None else min(again.time + span, following.time)
     frames = old.pending.frame, again.frame
-    for event in events_after(transfer, again):
-        if event.sender is Sender.SERVER and event.time <= end and isinstance(event.packet, Data):
+    for event in takewhile(lambda event: event.time <= end, events_after(transfer, again)):
+        if event.sender is Sender.SERVER and isinstance(event.packet, Data):
             if timer is not None and event.time - old.pending.time > timer * 4 // 5:
                 return kept("what came is what the timer sends", again.frame, event.frame)
             return broken(f"an old acknowledgment drew block {event.packet.block}", *frames, event.frame)

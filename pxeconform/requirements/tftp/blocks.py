@@ -122,7 +122,7 @@ def ended_and_watched(view: View) -> Iterator[Turn]:
     for turn in ended(view):
         window = three_timeouts(turn.transfer, view)
         watched = window is not None and listened(turn, view, window)
-        if watched or any(not _is_new(e, turn) for e in after_crossing(turn)):
+        if watched or any(not _is_new(e, turn) for e in after_crossing(turn, view)):
             yield turn
 
 
@@ -311,7 +311,7 @@ def nothing_new_follows(turn: Turn, view: View) -> Fact:
 
 def nothing_follows(turn: Turn, view: View) -> Fact:
     """After the last acknowledgment nothing comes for three timeouts."""
-    late = next((e for e in after_crossing(turn) if not _is_new(e, turn)), None)
+    late = next((e for e in after_crossing(turn, view) if not _is_new(e, turn)), None)
     if late is not None:
         return broken(f"{describe(late.packet)} came after the last acknowledgment", turn.asked.frame, late.frame)
     gap = too_short(turn, view, three_timeouts(turn.transfer, view) or 0)

@@ -29,6 +29,7 @@ from pxeconform.requirements.model import (
 from pxeconform.requirements.tftp.knocks import knocks
 from pxeconform.requirements.tftp.occasions import describe
 from pxeconform.requirements.tftp.requests import Opening, is_missing, openings
+from pxeconform.requirements.tftp.sent import ANY_ERROR, OTHER_ERROR, sent_by_the_server
 from pxeconform.requirements.tftp.turns import Turn, after_crossing, listened, three_timeouts, too_short, turns
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
@@ -97,7 +98,7 @@ def _ends(view: View) -> Iterator[Turn]:
             continue
         window = three_timeouts(turn.transfer, view)
         watched = window is not None and listened(turn, view, window)
-        if watched or any(not isinstance(e.packet, Error) for e in after_crossing(turn)):
+        if watched or any(not isinstance(e.packet, Error) for e in after_crossing(turn, view)):
             yield turn
 
 
@@ -139,24 +140,26 @@ def stray_errors(view: View) -> Iterator[Stray]:
 
 
 def _strays_of(transfer: Transfer, view: View) -> Iterator[Stray]:
+    last: dict[Sender, int] = {}
+    next_of_its_sender: dict[int, Event] = {}
+    for at, event in enumerate(transfer.events):
+        if event.sender in last:
+            next_of_its_sender[last[event.sender]] = event
+        last[event.sender] = at
     for at, event in enumerate(transfer.events):
         if event.sender is Sender.SERVER or not isinstance(event.packet, Error) or transfer.server_port is None:
             continue
-        later = (e for e in transfer.events[at + 1 :] if e.sender is Sender.SERVER and e.destination == event.source)
-        answer = next((e for e in later if isinstance(e.packet, Error) and not _is_told(event, e)), None)
+        # A stranger is told that it is one, which section 4 asks for whatever it has sent.
+        sort = OTHER_ERROR if event.sender is Sender.STRANGER else ANY_ERROR
+        answer = sent_by_the_server(transfer, view).after(at, sort, to=event.source)
         window = view.window(transfer.server)
         gap = view.unwatched(event.source, event.time, event.time + window)
-        followed = any(e.sender is event.sender and e.time < event.time + window for e in transfer.events[at + 1 :])
+        following = next_of_its_sender.get(at)
+        followed = following is not None and following.time < event.time + window
         if answer is not None and answer.time < event.time + SECOND:
             yield Stray(event.frame, answer, answer.frame, describe(answer.packet), None)
         elif gap is None and not followed:
             yield Stray(event.frame, None, None, "", None)
-
-
-def _is_told(stray: Event, answer: Event) -> bool:
-    """A stranger is told that it is one, which section 4 asks for whatever it has sent."""
-    told = isinstance(answer.packet, Error) and answer.packet.code == ErrorCode.UNKNOWN_TRANSFER_ID
-    return stray.sender is Sender.STRANGER and told
 
 
 # -- consequents ------------------------------------------------------------------------------------------------------
@@ -193,7 +196,7 @@ def comes_once(turn: Turn, view: View) -> Fact:
 
 def nothing_more_comes(turn: Turn, view: View) -> Fact:
     """No DATA, ACK or OACK for three timeouts."""
-    late = next((e for e in after_crossing(turn) if not isinstance(e.packet, Error)), None)
+    late = next((e for e in after_crossing(turn, view) if not isinstance(e.packet, Error)), None)
     if late is not None:
         return broken(f"{describe(late.packet)} came after the client's ERROR", turn.asked.frame, late.frame)
     gap = too_short(turn, view, three_timeouts(turn.transfer, view) or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import cast
 
 from pxeconform.protocol.tftp import Ack, Data, Error, Oack, option_value, parse
@@ -200,7 +201,7 @@ def asked_by_master(view: View) -> Iterator[Negotiation | tuple[Member, Event, E
     for member in members(view):
         last = member.last_block()
         own = [e for e in member.transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack | Error)]
-        for event, following in zip(own, [*own[1:], None], strict=True):
+        for event, following in zip_longest(own, own[1:]):
             told = [grant for grant in member.grants if grant.event.time <= event.time]
             block = event.packet.block if isinstance(event.packet, Ack) else None
             if block is not None and told and told[-1].is_master and (last is None or block < last):

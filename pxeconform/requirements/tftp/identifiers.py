@@ -31,7 +31,6 @@ from pxeconform.requirements.tftp.occasions import (
     answered,
     describe,
     duplicated_requests,
-    events_after,
     first_reply,
     foreign_acknowledgments,
     intrusions,
@@ -42,6 +41,7 @@ from pxeconform.requirements.tftp.occasions import (
     replies,
     successive,
 )
+from pxeconform.requirements.tftp.sent import ANY_ERROR, sent_by_the_server
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
 
@@ -102,10 +102,7 @@ def _alike(view: View) -> list[dict[str, tuple[int, int]]]:
 def stranger_is_told(intrusion: Intrusion, view: View) -> Fact:
     """ERROR 5 goes to the stranger's port."""
     transfer, stray = intrusion.transfer, intrusion.stray
-    answer = next(
-        (e for e in events_after(transfer, stray) if e.sender is Sender.SERVER and e.destination == stray.source),
-        None,
-    )
+    answer = sent_by_the_server(transfer, view).after(intrusion.place, None, to=stray.source)
     if answer is not None:
         packet = answer.packet
         if isinstance(packet, Error) and packet.code == ErrorCode.UNKNOWN_TRANSFER_ID:
@@ -120,16 +117,14 @@ def stranger_is_told(intrusion: Intrusion, view: View) -> Fact:
 def transfer_goes_on(intrusion: Intrusion, view: View) -> Fact:
     """The owner gets its next block as if nothing had happened."""
     transfer, stray, owner = intrusion.transfer, intrusion.stray, cast("Event", intrusion.owner_went_on)
-    expected = _block_after(intrusion.pending)
-    for event in events_after(transfer, stray):
-        if event.sender is not Sender.SERVER or event.destination != transfer.client:
-            continue
-        if isinstance(event.packet, Data) and event.packet.block == expected:
-            return kept("the owner's next block came", stray.frame, owner.frame, event.frame)
-        if isinstance(event.packet, Error):
-            return broken(f"the owner got {describe(event.packet)}", stray.frame, owner.frame, event.frame)
-    again = (e for e in events_after(transfer, stray) if e.sender is Sender.SERVER and e.time <= owner.time)
-    if any(e.destination == transfer.client and e.packet == intrusion.pending.packet for e in again):
+    sent = sent_by_the_server(transfer, view)
+    event = sent.after(intrusion.place, _block_after(intrusion.pending), ANY_ERROR, to=transfer.client)
+    if event is not None and isinstance(event.packet, Data):
+        return kept("the owner's next block came", stray.frame, owner.frame, event.frame)
+    if event is not None:
+        return broken(f"the owner got {describe(event.packet)}", stray.frame, owner.frame, event.frame)
+    again = sent.after(intrusion.place, intrusion.pending.packet, to=transfer.client)
+    if again is not None and again.time <= owner.time:
         why = "the transfer outlived the stranger, but its server gave up before the owner went on"
         return unclear(why, stray.frame, owner.frame)
     closed = port_closed(transfer, owner.time, view)
@@ -146,16 +141,15 @@ def transfer_stands_still(intrusion: Intrusion, view: View) -> Fact:
     transfer, stray, owner = intrusion.transfer, intrusion.stray, intrusion.owner_went_on
     end = owner.time if owner is not None else stray.time + view.window(transfer.server)
     expected = _block_after(intrusion.pending)
-    for event in events_after(transfer, stray):
-        early = event.time < end and event.sender is Sender.SERVER
-        if early and isinstance(event.packet, Data) and event.packet.block == expected:
-            to = "the owner" if event.destination == transfer.client else "the stranger"
-            return broken(
-                f"block {expected} went to {to} on the stranger's acknowledgment",
-                intrusion.pending.frame,
-                stray.frame,
-                event.frame,
-            )
+    event = sent_by_the_server(transfer, view).after(intrusion.place, expected)
+    if event is not None and event.time < end:
+        to = "the owner" if event.destination == transfer.client else "the stranger"
+        return broken(
+            f"block {expected} went to {to} on the stranger's acknowledgment",
+            intrusion.pending.frame,
+            stray.frame,
+            event.frame,
+        )
     gap = view.unwatched(transfer.client, stray.time, end)
     if gap is None and end - stray.time < min(view.window(transfer.server), SECOND):
         gap = "the owner went on too soon to tell"

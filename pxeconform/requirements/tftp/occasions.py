@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from pxeconform.capture.datagrams import Datagram
 from pxeconform.protocol import tftp
 from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Request
 from pxeconform.registry.tftp_codes import Opcode
@@ -35,13 +36,20 @@ def replies(view: View) -> Iterator[Reply]:
         if reply is not None:
             yield Reply(transfer, reply.frame, reply.destination)
             continue
-        for stray in view.sessions.orphans:
-            # The same two hosts, soon after, nobody else asked: whoever answered so answered this request.
-            same_hosts = (stray.source, stray.destination) == (transfer.server, transfer.client[0])
-            soon = 0 <= stray.time - transfer.started <= 2 * SECOND
-            if same_hosts and soon and view.scenario_of(stray.frame) == transfer.events[0].scenario:
-                yield Reply(transfer, stray.frame, stray.receiver)
-                break
+        # The same two hosts, soon after, nobody else asked: whoever answered so answered this request.
+        key = (transfer.server, transfer.client[0], transfer.events[0].scenario)
+        strays = view.memo(_orphans).get(key, [])
+        at = bisect_left(strays, transfer.started, key=lambda stray: stray.time)
+        if at < len(strays) and strays[at].time <= transfer.started + 2 * SECOND:
+            yield Reply(transfer, strays[at].frame, strays[at].receiver)
+
+
+def _orphans(view: View) -> dict[tuple[str, str, str], list[Datagram]]:
+    """Datagrams that fit no transfer, by the two hosts and the scenario, in order of time."""
+    found: dict[tuple[str, str, str], list[Datagram]] = {}
+    for stray in sorted(view.sessions.orphans, key=lambda stray: stray.time):
+        found.setdefault((stray.source, stray.destination, view.scenario_of(stray.frame)), []).append(stray)
+    return found
 
 
 def successive(view: View) -> Iterator[tuple[Transfer, Transfer]]:
@@ -60,11 +68,17 @@ class Intrusion:
     """A stranger wrote to the server's identifier of a transfer that was under way."""
 
     transfer: Transfer
-    stray: Event
+    place: int
+    """Where the stranger's datagram stands among the transfer's events."""
     pending: Event
     """The server's packet that waits for the owner's acknowledgment."""
     owner_went_on: Event | None
     """The owner's next packet, after the stranger's."""
+
+    @property
+    def stray(self) -> Event:
+        """The stranger's datagram."""
+        return self.transfer.events[self.place]
 
 
 def intrusions(view: View) -> Sequence[Intrusion]:
@@ -78,15 +92,18 @@ def _intrusions(view: View) -> list[Intrusion]:
         if transfer.server_port in (None, transfer.request_port):
             continue
         pending: Event | None = None
+        end = _end(transfer)
+        owners = [at for at, event in enumerate(transfer.events) if event.sender is Sender.CLIENT]
         for at, event in enumerate(transfer.events):
             if event.sender is Sender.SERVER and event.destination == transfer.client:
                 pending = event if isinstance(event.packet, Data | Oack) else None
             legal = isinstance(event.packet, Ack | Data | Oack)
-            if event.sender is not Sender.STRANGER or not legal or pending is None or is_closed(transfer, event):
+            closed = end is not None and end <= event.time
+            if event.sender is not Sender.STRANGER or not legal or pending is None or closed:
                 continue
-            later = transfer.events[at + 1 :]
-            owner = next((e for e in later if e.sender is Sender.CLIENT), None)
-            found.append(Intrusion(transfer, event, pending, owner))
+            following = bisect_right(owners, at)
+            owner = transfer.events[owners[following]] if following < len(owners) else None
+            found.append(Intrusion(transfer, at, pending, owner))
     return found
 
 
@@ -217,17 +234,11 @@ def events_after(transfer: Transfer, event: Event) -> Iterator[Event]:
     return map(events.__getitem__, range(at + 1, len(events)))
 
 
-def is_closed(transfer: Transfer, event: Event) -> bool:
-    """The transfer had ended, by an ERROR or by its last acknowledgment, when an event came."""
-    if transfer.error is not None and transfer.error.time <= event.time:
-        return True
-    last = transfer.content.last_block
-    if last is None:
-        return False
-    acked = (
-        e.time for e in transfer.of(Sender.CLIENT) if isinstance(e.packet, Ack) and e.packet.block == last & 0xFFFF
-    )
-    return any(time <= event.time for time in acked)
+def _end(transfer: Transfer) -> int | None:
+    """When a transfer ended (ns), by an ERROR or by its last acknowledgment."""
+    ends = [event.time for event in transfer.of(Sender.CLIENT) if is_last_block(transfer, event.packet)]
+    ends += [transfer.error.time] if transfer.error is not None else []
+    return min(ends, default=None)
 
 
 def port_closed(transfer: Transfer, since: int, view: View) -> int | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pxeconform.protocol.tftp import Ack, Data, Error, Oack, Packet, Request
 from pxeconform.requirements.model import Fact, broken, unclear
 from pxeconform.requirements.tftp.occasions import port_closed
+from pxeconform.requirements.tftp.sent import sent_by_the_server
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
 
@@ -131,12 +132,23 @@ def retransmission_window(view: View, server: str) -> int:
 
 def three_timeouts(transfer: Transfer, view: View) -> int | None:
     """Three times the transfer's own timer (ns), else the server's shortest one; `None` when neither was seen."""
-    timer = own_timer(transfer) or view.retransmission_timer(transfer.server)
+    timer = own_timer(transfer, view) or view.retransmission_timer(transfer.server)
     return None if timer is None else _nearly(3 * timer)
 
 
-def own_timer(transfer: Transfer) -> int | None:
+def own_timer(transfer: Transfer, view: View) -> int | None:
     """After how long (ns) a transfer's server first sent a packet again with nothing from the client between."""
+    known = view.memo(_no_timers)
+    if id(transfer) not in known:
+        known[id(transfer)] = _own_timer(transfer)
+    return known[id(transfer)]
+
+
+def _no_timers(_: View) -> dict[int, int | None]:
+    return {}
+
+
+def _own_timer(transfer: Transfer) -> int | None:
     for turn in turns_of(transfer):
         sent: dict[Packet, int] = {}
         for event in turn.answers:
@@ -157,20 +169,18 @@ def _is_plain(event: Event) -> bool:
     return isinstance(event.packet, Request | Ack | Error)
 
 
-def after_crossing(turn: Turn) -> list[Event]:
+def after_crossing(turn: Turn, view: View) -> list[Event]:
     """The answers that cannot have crossed the client's packet on the way.
 
     What crosses it is a copy that the server's timer sent, soon after the client's packet left.
     """
-    sent: dict[Packet, int] = {}
-    for event in turn.transfer.of(Sender.SERVER):
-        if event.time < turn.asked.time:
-            sent[event.packet] = event.time
-    timer = own_timer(turn.transfer) or 0
+    sent = sent_by_the_server(turn.transfer, view)
+    timer = own_timer(turn.transfer, view) or 0
     found = []
     for event in turn.answers:
         soon = event.time - turn.asked.time <= _IN_FLIGHT
-        by_timer = event.packet in sent and event.time - sent[event.packet] >= timer // 2
+        before = sent.before(turn.asked.time, event.packet) if soon else None
+        by_timer = before is not None and event.time - before >= timer // 2
         if not (soon and by_timer):
             found.append(event)
     return found
