@@ -26,7 +26,9 @@ NUMBER = 5
 OPTIONS = 6
 OPTIONS_END = 7
 """Between these two lie the options of a pcapng block."""
-FRAME_COLUMNS = 8
+BIG_ENDIAN = 8
+"""1 when the section that the block is in has its numbers so; the next section may have them the other way."""
+FRAME_COLUMNS = 9
 
 # A packet of interest, as its headers tell.
 KIND = 0

@@ -71,8 +71,8 @@ class Container(Protocol):
     def finish(self) -> None:
         """The file has no more octets than the window has: say so if that is in the middle of something."""
 
-    def comment(self, octets: memoryview) -> str:
-        """The comment among the options of a frame's block."""
+    def comment(self, octets: memoryview, big: int) -> str:
+        """The comment among the options of a frame's block, whose numbers are big-endian or not."""
 
 
 def open_container(window: Window, info: CaptureInfo, kernels: Kernels) -> Container:
@@ -145,7 +145,7 @@ class _Pcap:
             where = "inside a record header" if rest < self._header_size else "inside a packet"
             _broken(self._info, self._window, f"ends {where}")
 
-    def comment(self, octets: memoryview) -> str:
+    def comment(self, octets: memoryview, big: int) -> str:
         return ""
 
 
@@ -264,9 +264,8 @@ class _Pcapng:
         if have > LARGEST_FRAME:
             self._unreadable("its block claims too much")
             return
-        note_frame(
-            self._window.index, self._window.state, at + 4, have, wire, 0, self._interfaces[INTERFACE_LINK], 0, 0
-        )
+        link = self._interfaces[INTERFACE_LINK]
+        note_frame(self._window.index, self._window.state, at + 4, have, wire, 0, link, 0, 0, int(self._order == ">"))
 
     def _obsolete(self, body: memoryview, at: int) -> None:
         if len(body) < 20:
@@ -292,6 +291,7 @@ class _Pcapng:
             self._interfaces[base + INTERFACE_LINK],
             options,
             at + len(body),
+            int(self._order == ">"),
         )
 
     def _unreadable(self, why: str, *, counted: bool = False) -> None:
@@ -316,12 +316,12 @@ class _Pcapng:
             where = "inside a block header" if 0 < rest < 12 and not self._passing else "inside a block"
             _broken(self._info, self._window, f"ends {where}")
 
-    def comment(self, octets: memoryview) -> str:
+    def comment(self, octets: memoryview, big: int) -> str:
         if not len(octets):
             return ""
         return "\n".join(
             value.decode("utf-8", "replace")
-            for code, value in _options(bytes(octets), self._order)
+            for code, value in _options(bytes(octets), ">" if big else "<")
             if code == _OPTION_COMMENT
         )
 

@@ -13,7 +13,7 @@ SPAN = 1_000_000
 
 _MOST_WAITING = 4096
 
-_Key = tuple[int, tuple[str, int], tuple[str, int], bytes]
+_Key = tuple[int, tuple[str, int], tuple[str, int], int, bytes]
 
 
 def marked(datagrams: Iterable[Datagram], info: CaptureInfo) -> Iterator[Datagram]:
@@ -28,7 +28,7 @@ def marked(datagrams: Iterable[Datagram], info: CaptureInfo) -> Iterator[Datagra
             time, old = order.popleft()
             if recent.get(old, (0, time))[1] == time:
                 recent.pop(old, None)
-        key = (datagram.identification, datagram.sender, datagram.receiver, datagram.payload)
+        key = (datagram.identification, datagram.sender, datagram.receiver, datagram.length, datagram.payload)
         first = recent.get(key)
         if first is not None and abs(datagram.time - first[1]) <= SPAN:
             info.copies += 1

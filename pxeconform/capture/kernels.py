@@ -24,6 +24,9 @@ WORTH_COMPILING = 1 << 24
 
 _PREFIX = "kernels-"
 
+_UNUSABLE = (ImportError, OSError, RuntimeError, LookupError)
+"""How numba and LLVM say that they are missing, are of another version, or cannot make code for this machine."""
+
 
 class Kernels:
     """Looks kernels up; one that was not compiled is the function itself."""
@@ -60,8 +63,8 @@ def load(functions: Sequence[Kernel]) -> dict[str, Kernel] | None:
             code = _read(folder / name)
             if code is not None:
                 return link(code, functions)
-    except Exception:
-        # However numba or LLVM say that they are missing or broken: the functions run as they stand.
+    except _UNUSABLE:
+        # The functions run as they stand.
         return None
     return None
 
@@ -77,7 +80,7 @@ def build(functions: Sequence[Kernel]) -> dict[str, Kernel] | None:
             if _write(folder, name, code):
                 break
         return link(code, functions)
-    except Exception:
+    except _UNUSABLE:
         return None
 
 

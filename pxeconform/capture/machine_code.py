@@ -56,7 +56,16 @@ def _address(view: memoryview) -> int:
 
 
 def translate(functions: Sequence[Kernel]) -> bytes:
-    """Compile kernels into one object file."""
+    """Compile kernels into one object file. Raises `RuntimeError` when numba cannot."""
+    from numba.core.errors import NumbaError
+
+    try:
+        return _translated(functions)
+    except NumbaError as error:
+        raise RuntimeError(str(error)) from error
+
+
+def _translated(functions: Sequence[Kernel]) -> bytes:
     from numba import cfunc
 
     whole: Any = None

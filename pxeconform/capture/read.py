@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pxeconform.capture.columns import (
+    BIG_ENDIAN,
     FIRST_TIME,
     FRAME,
     FRAME_COLUMNS,
@@ -85,7 +86,7 @@ def _datagrams(
                     window.octets,
                     window.index[base + NUMBER],
                     window.index[base + TIME],
-                    container.comment(options),
+                    container.comment(options, window.index[base + BIG_ENDIAN]),
                 )
                 if datagram is not None:
                     yield datagram

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pxeconform.capture.columns import (
     AT,
+    BIG_ENDIAN,
     COUNT,
     DIVIDE,
     FIRST_TIME,
@@ -60,7 +61,16 @@ def word(data: Octets, at: int, big: int) -> int:
 
 
 def note_frame(
-    index: Columns, state: Columns, at: int, have: int, wire: int, time: int, link: int, options: int, end: int
+    index: Columns,
+    state: Columns,
+    at: int,
+    have: int,
+    wire: int,
+    time: int,
+    link: int,
+    options: int,
+    end: int,
+    big: int,
 ) -> int:
     """Append a frame to the index; gives how many there are."""
     base = state[COUNT] * FRAME_COLUMNS
@@ -73,6 +83,7 @@ def note_frame(
     index[base + NUMBER] = state[NUMBERS]
     index[base + OPTIONS] = options
     index[base + OPTIONS_END] = end
+    index[base + BIG_ENDIAN] = big
     state[COUNT] += 1
     if state[FIRST_TIME] < 0 or time < state[FIRST_TIME]:
         state[FIRST_TIME] = time
@@ -124,7 +135,7 @@ def walk_pcap(
         if at + header + have > end:
             break
         time = word(data, at, big) * NANOSECONDS + word(data, at + 4, big) * unit
-        note_frame(index, state, at + header, have, wire, time, link, 0, 0)
+        note_frame(index, state, at + header, have, wire, time, link, 0, 0, big)
         at += header + have
     state[STOP] = at
     return state[COUNT]
@@ -200,7 +211,8 @@ def walk_pcapng(
             wire = word(data, at + 24, big)
             options = at + _PACKET_HEADER + have + (-have & 3)
             link = interfaces[base + INTERFACE_LINK]
-            note_frame(index, state, at + _PACKET_HEADER, have, wire, time, link, options, at + size - _BLOCK_TRAILER)
+            last = at + size - _BLOCK_TRAILER
+            note_frame(index, state, at + _PACKET_HEADER, have, wire, time, link, options, last, big)
         at += size
     state[STOP] = at
     return state[COUNT]

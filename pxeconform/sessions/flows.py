@@ -32,14 +32,11 @@ DATA_FRAME = 23
 ACK_TIME = 24
 ACK_FRAME = 25
 SENDER_TURNS = 26
-SENDER_WAIT = 27
-SENDER_LONGEST = 28
-SENDER_AFTER = 29
 RECEIVER_TURNS = 30
-RECEIVER_WAIT = 31
-RECEIVER_LONGEST = 32
-RECEIVER_AFTER = 33
-"""How often each side was waited for, nanoseconds in all and at most, and the frame before the longest wait."""
+"""Where the waits for each side begin."""
+TURNS, WAIT, LONGEST, AFTER = 0, 1, 2, 3
+"""How often it was waited for, nanoseconds in all and at most, and the frame before the longest wait."""
+WAIT_COLUMNS = 4
 FLOW_COLUMNS = 34
 
 PIECE_FLOW, PIECE_AT, PIECE_OCTETS = 0, 1, 2
@@ -48,11 +45,16 @@ PIECE_COLUMNS = 3
 
 FOUND_ROWS, FOUND_PIECES, FOUND_COPIES = 0, 1, 2
 
+LONGEST_CHAIN = 64
+"""Places of the table that are looked at for a flow: addresses can be chosen so that their hashes are the same."""
+
 RECENT = 4096
 """Packets that were followed of late: what comes a second time is told by them, whatever came between."""
 RECENT_FLOW, RECENT_MARK, RECENT_IDENTIFICATION, RECENT_CHECKSUM, RECENT_LENGTH, RECENT_TIME = 0, 1, 2, 3, 4, 5
 """The flow's number and 1; who sent it, opcode and block in one."""
 RECENT_COLUMNS = 6
+RECENT_PLACES = 4
+"""Next to each other, for packets that would lie at the same place; the oldest gives way."""
 
 WANTED = 1 << 20
 """Marks of endpoints and hosts by their hash: what touches one is looked at, a few strangers by chance as well."""

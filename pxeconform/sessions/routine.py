@@ -8,7 +8,7 @@ tracker had seen every packet itself, but for the events, of which only the last
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from pxeconform.capture.columns import ROW_COLUMNS, Kernel
 from pxeconform.capture.kernels import Kernels, build, integers, load
@@ -21,9 +21,12 @@ from pxeconform.sessions.flows import (
     FOUND_COPIES,
     FOUND_PIECES,
     FOUND_ROWS,
+    LONGEST_CHAIN,
     PIECE_COLUMNS,
     RECENT,
     RECENT_COLUMNS,
+    RECENT_PLACES,
+    WAIT_COLUMNS,
     WANTED,
 )
 from pxeconform.sessions.sift import endpoint, sift
@@ -54,7 +57,7 @@ class TransferSieve:
         self._transfers: list[Transfer] = []
         self._pieces = integers(_PIECES * PIECE_COLUMNS)
         self._found = integers(3)
-        self._recent = integers(RECENT * RECENT_COLUMNS)
+        self._recent = integers((RECENT + RECENT_PLACES) * RECENT_COLUMNS)
         self._port_view = memoryview(self._ports)
         self._run: Kernel = sift
 
@@ -110,6 +113,8 @@ class TransferSieve:
         if not 0 < number < 65535:
             return
         flow = self._enter(transfer) if transfer.flow < 0 else transfer.flow
+        if flow < 0:
+            return
         if self._transfers[flow] is not transfer:
             # An earlier transfer had the same two ends.
             self.settle(flow)
@@ -146,8 +151,8 @@ class TransferSieve:
             (flows[base + column.ACK_FRAME], flows[base + column.ACK_TIME]) if acks else None,
             cut=flows[base + column.CUT] > 0,
         )
-        waits.sender.add(*flows[base + column.SENDER_TURNS : base + column.SENDER_TURNS + 4])
-        waits.receiver.add(*flows[base + column.RECEIVER_TURNS : base + column.RECEIVER_TURNS + 4])
+        waits.sender.add(*flows[base + column.SENDER_TURNS : base + column.SENDER_TURNS + WAIT_COLUMNS])
+        waits.receiver.add(*flows[base + column.RECEIVER_TURNS : base + column.RECEIVER_TURNS + WAIT_COLUMNS])
 
     def settle_all(self) -> None:
         """The capture has ended."""
@@ -158,19 +163,24 @@ class TransferSieve:
     # -- the table ----------------------------------------------------------------------------------------------------
 
     def _enter(self, transfer: Transfer) -> int:
-        """A flow for the two endpoints of a transfer: their old one, if an earlier transfer had the same."""
+        """A flow for the two endpoints of a transfer: their old one, if an earlier transfer had the same.
+
+        -1 where too many flows have their hash: such a transfer is not followed, but looked at packet by packet.
+        """
         assert transfer.server_port is not None
         client, family = _octets(transfer.client[0])
         server, _ = _octets(transfer.server)
         key = [family, *_words(client), transfer.client[1], *_words(server), transfer.server_port]
         hashed = endpoint(memoryview(client), 0, family, transfer.client[1])
         hashed += endpoint(memoryview(server), 0, family, transfer.server_port)
-        slot = hashed & (len(self._table) - 1)
-        while self._table[slot]:
+        for slot in _chain(hashed, self._table):
+            if not self._table[slot]:
+                break
             base = (self._table[slot] - 1) * FLOW_COLUMNS
             if list(self._flows[base : base + column.ARMED]) == key:
                 return self._table[slot] - 1
-            slot = (slot + 1) & (len(self._table) - 1)
+        else:
+            return -1
         flow = len(self._transfers)
         self._transfers.append(transfer)
         if (flow + 1) * FLOW_COLUMNS > len(self._flows):
@@ -195,11 +205,16 @@ class TransferSieve:
                 words = self._flows[base + address : base + address + (1 if family == 4 else 4)]
                 octets = b"".join(word.to_bytes(4, "big") for word in words)
                 hashed += endpoint(memoryview(octets), 0, family, self._flows[base + port])
-            slot = hashed & (len(table) - 1)
-            while table[slot]:
-                slot = (slot + 1) & (len(table) - 1)
-            table[slot] = flow + 1
+            # One that finds no place is not found again by the kernel: its packets are looked at one by one.
+            slot = next((slot for slot in _chain(hashed, table) if not table[slot]), None)
+            if slot is not None:
+                table[slot] = flow + 1
         self._table = table
+
+
+def _chain(hashed: int, table: memoryview) -> Iterator[int]:
+    """Where a flow of that hash may stand."""
+    return ((hashed + step) & (len(table) - 1) for step in range(LONGEST_CHAIN))
 
 
 _BLANK = integers(FLOW_COLUMNS - column.ARMED)

@@ -20,6 +20,7 @@ from pxeconform.capture.columns import (
     FRAME_COLUMNS,
     HAVE,
     IDENTIFICATION,
+    LATEST,
     LINK,
     PAYLOAD,
     PAYLOAD_HAVE,
@@ -39,6 +40,7 @@ from pxeconform.sessions.flows import (
     ACK_TIME,
     ACKED,
     ACKS,
+    AFTER,
     ARMED,
     BLOCK_SIZE,
     BLOCKS,
@@ -53,16 +55,15 @@ from pxeconform.sessions.flows import (
     FOUND_PIECES,
     FOUND_ROWS,
     KEEP,
+    LONGEST,
+    LONGEST_CHAIN,
     NEXT,
     NUMBER,
     PIECE_AT,
     PIECE_COLUMNS,
     PIECE_FLOW,
     PIECE_OCTETS,
-    RECEIVER_AFTER,
-    RECEIVER_LONGEST,
     RECEIVER_TURNS,
-    RECEIVER_WAIT,
     RECENT,
     RECENT_CHECKSUM,
     RECENT_COLUMNS,
@@ -70,13 +71,13 @@ from pxeconform.sessions.flows import (
     RECENT_IDENTIFICATION,
     RECENT_LENGTH,
     RECENT_MARK,
+    RECENT_PLACES,
     RECENT_TIME,
-    SENDER_AFTER,
-    SENDER_LONGEST,
     SENDER_TURNS,
-    SENDER_WAIT,
     SERVER,
     SERVER_PORT,
+    TURNS,
+    WAIT,
     WANTED,
     WINDOW,
     WRITES,
@@ -128,8 +129,9 @@ def find_flow(data: Octets, rows: Columns, row: int, hashed: int, flows: Columns
     source, destination = rows[row + SOURCE], rows[row + DESTINATION]
     source_port, destination_port = rows[row + SOURCE_PORT], rows[row + DESTINATION_PORT]
     slot = hashed & mask
-    while table[slot]:
-        number = table[slot] - 1
+    last = slot + LONGEST_CHAIN
+    while table[slot & mask] and slot < last:
+        number = table[slot & mask] - 1
         base = number * FLOW_COLUMNS
         if flows[base + FLOW_FAMILY] == family:
             if is_end(data, source, family, source_port, flows, base, CLIENT, CLIENT_PORT) and is_end(
@@ -140,8 +142,19 @@ def find_flow(data: Octets, rows: Columns, row: int, hashed: int, flows: Columns
                 data, destination, family, destination_port, flows, base, CLIENT, CLIENT_PORT
             ):
                 return 2 * number
-        slot = (slot + 1) & mask
+        slot += 1
     return -1
+
+
+def note_wait(flows: Columns, side: int, waited: int, frame: int) -> int:
+    """Add a wait to those of a side; gives how many there are. Absurd times do not make the sum wrap."""
+    waited = max(waited, 0)
+    flows[side + TURNS] += 1
+    flows[side + WAIT] = min(flows[side + WAIT], LATEST - waited) + waited
+    if waited > flows[side + LONGEST]:
+        flows[side + LONGEST] = waited
+        flows[side + AFTER] = frame
+    return flows[side + TURNS]
 
 
 def is_routine(
@@ -160,12 +173,7 @@ def is_routine(
         if number != due or due >= _LAST_NUMBER or flows[base + NEXT] > flows[base + ACKED] + flows[base + WINDOW]:
             return 0
         if flows[base + NEXT] == flows[base + ACKED] + 1 and flows[base + ACKS] > 0:
-            waited = time - flows[base + ACK_TIME]
-            flows[base + SENDER_TURNS] += 1
-            flows[base + SENDER_WAIT] += waited
-            if waited > flows[base + SENDER_LONGEST]:
-                flows[base + SENDER_LONGEST] = waited
-                flows[base + SENDER_AFTER] = flows[base + ACK_FRAME]
+            note_wait(flows, base + SENDER_TURNS, time - flows[base + ACK_TIME], flows[base + ACK_FRAME])
         flows[base + NEXT] += 1
         flows[base + NUMBER] = due + 1
         flows[base + BLOCKS] += 1
@@ -180,12 +188,7 @@ def is_routine(
     if number != due - 1 or last - flows[base + ACKED] != flows[base + WINDOW]:
         return 0
     if flows[base + BLOCKS] > 0:
-        waited = time - flows[base + DATA_TIME]
-        flows[base + RECEIVER_TURNS] += 1
-        flows[base + RECEIVER_WAIT] += waited
-        if waited > flows[base + RECEIVER_LONGEST]:
-            flows[base + RECEIVER_LONGEST] = waited
-            flows[base + RECEIVER_AFTER] = flows[base + DATA_FRAME]
+        note_wait(flows, base + RECEIVER_TURNS, time - flows[base + DATA_TIME], flows[base + DATA_FRAME])
     flows[base + ACKED] = last
     flows[base + ACKS] += 1
     flows[base + ACK_TIME] = time
@@ -202,13 +205,19 @@ def mark_of(data: Octets, rows: Columns, row: int, client: int) -> int:
 
 
 def place_of(flow: int, mark: int) -> int:
-    """Where a packet of a flow is remembered: next to each other those of one flow, DATA far from ACK."""
-    return ((flow * 613 + (mark & 0xFFFF) + (mark >> 16) * 2048) & (RECENT - 1)) * RECENT_COLUMNS
+    """The first of the places where a packet of a flow is remembered: next to each other those of one flow, DATA far
+    from ACK, and what the client sent from what the server sent."""
+    apart = ((mark >> 16) & 1) * 2048 + (mark >> 24) * 1024
+    return ((flow * 613 + (mark & 0xFFFF) + apart) & (RECENT - 1)) * RECENT_COLUMNS
 
 
 def remember(rows: Columns, row: int, recent: Columns, flow: int, mark: int, time: int) -> int:
-    """Keep what tells a second copy of a packet; gives where."""
-    place = place_of(flow, mark)
+    """Keep what tells a second copy of a packet, in place of what is older; gives where."""
+    first = place_of(flow, mark)
+    place = first
+    for at in range(first + RECENT_COLUMNS, first + RECENT_PLACES * RECENT_COLUMNS, RECENT_COLUMNS):
+        if recent[at + RECENT_TIME] < recent[place + RECENT_TIME]:
+            place = at
     recent[place + RECENT_FLOW] = flow + 1
     recent[place + RECENT_MARK] = mark
     recent[place + RECENT_IDENTIFICATION] = rows[row + IDENTIFICATION]
@@ -220,19 +229,20 @@ def remember(rows: Columns, row: int, recent: Columns, flow: int, mark: int, tim
 
 def is_copy(rows: Columns, row: int, recent: Columns, flow: int, mark: int, time: int) -> int:
     """Whether the same datagram was followed a moment ago."""
+    if mark == 0:
+        return 0
     place = place_of(flow, mark)
-    if mark == 0 or recent[place + RECENT_FLOW] != flow + 1 or recent[place + RECENT_MARK] != mark:
-        return 0
-    if recent[place + RECENT_IDENTIFICATION] != rows[row + IDENTIFICATION]:
-        return 0
-    if recent[place + RECENT_CHECKSUM] != rows[row + CHECKSUM]:
-        return 0
-    if recent[place + RECENT_LENGTH] != rows[row + PAYLOAD_LENGTH]:
-        return 0
-    since = time - recent[place + RECENT_TIME]
-    if since > COPY_SPAN or since < -COPY_SPAN:
-        return 0
-    return 1
+    for at in range(place, place + RECENT_PLACES * RECENT_COLUMNS, RECENT_COLUMNS):
+        if (
+            recent[at + RECENT_MARK] == mark
+            and recent[at + RECENT_FLOW] == flow + 1
+            and recent[at + RECENT_IDENTIFICATION] == rows[row + IDENTIFICATION]
+            and recent[at + RECENT_CHECKSUM] == rows[row + CHECKSUM]
+            and recent[at + RECENT_LENGTH] == rows[row + PAYLOAD_LENGTH]
+            and abs(time - recent[at + RECENT_TIME]) <= COPY_SPAN
+        ):
+            return 1
+    return 0
 
 
 def is_of_interest(
@@ -298,23 +308,25 @@ def sift(
                 if is_copy(rows, row, recent, flow >> 1, mark, index[frame + TIME]):
                     copies += 1
                     seen = 0
-                elif flows[base + ARMED]:
-                    taken_as = is_routine(
-                        data, rows, row, flows, base, flow & 1, index[frame + TIME], index[frame + FRAME_NUMBER]
-                    )
+                elif mark:
+                    # Whoever looks at it: it may come again when the kernel follows.
+                    remember(rows, row, recent, flow >> 1, mark, index[frame + TIME])
+                    taken_as = 0
+                    if flows[base + ARMED]:
+                        number = index[frame + FRAME_NUMBER]
+                        taken_as = is_routine(data, rows, row, flows, base, flow & 1, index[frame + TIME], number)
                     if taken_as:
                         seen = 0
-                        remember(rows, row, recent, flow >> 1, mark, index[frame + TIME])
-                        if taken_as == 2 and flows[base + KEEP] > 0:
-                            octets = min(flows[base + KEEP], rows[row + PAYLOAD_HAVE] - 4)
-                            flows[base + KEEP] -= octets
-                            pieces[kept * PIECE_COLUMNS + PIECE_FLOW] = flow >> 1
-                            pieces[kept * PIECE_COLUMNS + PIECE_AT] = rows[row + PAYLOAD] + 4
-                            pieces[kept * PIECE_COLUMNS + PIECE_OCTETS] = octets
-                            kept += 1
-                        if flows[base + CUT]:
-                            # What follows a cut block would stand at the wrong place.
-                            flows[base + KEEP] = 0
+                    if taken_as == 2 and flows[base + KEEP] > 0:
+                        octets = min(flows[base + KEEP], rows[row + PAYLOAD_HAVE] - 4)
+                        flows[base + KEEP] -= octets
+                        pieces[kept * PIECE_COLUMNS + PIECE_FLOW] = flow >> 1
+                        pieces[kept * PIECE_COLUMNS + PIECE_AT] = rows[row + PAYLOAD] + 4
+                        pieces[kept * PIECE_COLUMNS + PIECE_OCTETS] = octets
+                        kept += 1
+                    if flows[base + CUT]:
+                        # What follows a cut block would stand at the wrong place.
+                        flows[base + KEEP] = 0
             elif not is_of_interest(data, rows, row, ports, wanted, source, target):
                 seen = 0
             stop = seen

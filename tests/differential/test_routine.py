@@ -57,11 +57,13 @@ def test_samples(path: Path, machine_code: Kernels, monkeypatch: pytest.MonkeyPa
 class Exchange:
     """A download, packet by packet, as a capture of Ethernet frames."""
 
-    def __init__(self, blocks: int, block_size: int = 512, window: int = 1, writes: bool = False) -> None:
+    def __init__(
+        self, blocks: int, block_size: int = 512, window: int = 1, writes: bool = False, mode: str = "octet"
+    ) -> None:
         self.frames: list[bytes] = []
         self.blocks, self.block_size, self.window, self.writes = blocks, block_size, window, writes
         options = f"blksize\0{block_size}\0windowsize\0{window}\0".encode()
-        self.client(struct.pack("!H", 2 if writes else 1) + b"file\0octet\0" + options, port=69)
+        self.client(struct.pack("!H", 2 if writes else 1) + f"file\0{mode}\0".encode() + options, port=69)
         self.server(b"\0\6" + options)
 
     def client(self, payload: bytes, port: int = 30000) -> None:
@@ -201,7 +203,8 @@ def disturbed(number: int) -> tuple[Exchange, int, int]:
     """Exchanges with whatever happens on networks, the same for the same number; with snap length and time between."""
     chance = random.Random(number)
     sizes, windows = chance.choice([(8, 1), (512, 1), (64, 4), (512, 8), (32, 3)]), chance.random() < 0.3
-    exchange = Exchange(chance.randrange(5, 60), sizes[0], sizes[1], writes=windows)
+    mode = "netascii" if number % 5 == 4 else "octet"
+    exchange = Exchange(chance.randrange(5, 60), sizes[0], sizes[1], windows, mode)
     whole(exchange)
     for _ in range(chance.randrange(3)):
         more = Exchange(chance.randrange(3, 20), sizes[0], sizes[1], writes=chance.random() < 0.3)
@@ -241,6 +244,79 @@ def test_disturbed(machine_code: Kernels, monkeypatch: pytest.MonkeyPatch, tmp_p
         exchange, snap, gap = disturbed(number)
         looked_at, counted = both(exchange.write(tmp_path / "made.pcap", snap, gap), machine_code, monkeypatch)
         assert counted == looked_at, number
+
+
+def of_ipv6(frame: bytes) -> list[bytes]:
+    """The same datagram between the same hosts by IPv6."""
+    ends = (bytes.fromhex("20010db8") + bytes(8) + frame[at : at + 4] for at in (26, 30))
+    return [frame[:12] + struct.pack("!HIHBB", 0x86DD, 6 << 28, len(frame) - 34, 17, 64) + b"".join(ends) + frame[34:]]
+
+
+def tagged(frame: bytes) -> list[bytes]:
+    """In two VLANs, one in the other."""
+    return [frame[:12] + bytes.fromhex("88a8000781000005") + frame[12:]]
+
+
+def in_vxlan(frame: bytes) -> list[bytes]:
+    """Through a tunnel."""
+    body = struct.pack("!HHHHII", 50000, 4789, len(frame) + 16, 0, 0x08000000, 5 << 8) + frame
+    head = struct.pack("!BBHHHBBH", 0x45, 0, len(body) + 20, 1, 0, 64, 17, 0) + bytes((192, 0, 2, 1, 192, 0, 2, 2))
+    return [bytes(12) + b"\x08\0" + head + body]
+
+
+def in_fragments(frame: bytes) -> list[bytes]:
+    """In two pieces, where it is large enough for that."""
+    head, body = frame[14:34], frame[34:]
+    if len(body) < 60:
+        return [frame]
+    cut = len(body) // 16 * 8
+    first = head[:2] + struct.pack("!H", cut + 20) + head[4:6] + b"\x20\0" + head[8:]
+    second = head[:2] + struct.pack("!HHH", len(body) - cut + 20, *struct.unpack("!H", head[4:6]), cut // 8) + head[8:]
+    return [frame[:14] + first + body[:cut], frame[:14] + second + body[cut:]]
+
+
+def as_it_is(frame: bytes) -> list[bytes]:
+    return [frame]
+
+
+def two_interfaces(frames: list[bytes], gap: int, snap: int) -> bytes:
+    """A pcapng capture of Ethernet in nanoseconds and of plain IP in microseconds, now by one and now by the other."""
+
+    def block(kind: int, body: bytes) -> bytes:
+        body += bytes(-len(body) % 4)
+        return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
+
+    blocks = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
+    blocks.append(block(1, struct.pack("<HHIHHB3xHH", 1, 0, snap, 9, 1, 9, 0, 0)))
+    blocks.append(block(1, struct.pack("<HHI", 101, 0, snap - 14)))
+    for number, frame in enumerate(frames):
+        of_ip = number % 3 == 2
+        stamp = 1_700_000_000_000_000_000 + number * gap
+        high, low = divmod(stamp // 1000 if of_ip else stamp, 1 << 32)
+        octets = frame[14:] if of_ip else frame
+        # Both cut a datagram at the same place.
+        held = octets[: snap - 14 * of_ip]
+        blocks.append(block(6, struct.pack("<IIIII", int(of_ip), high, low, len(held), len(octets)) + held))
+    return b"".join(blocks)
+
+
+@pytest.mark.parametrize("dressed", [as_it_is, of_ipv6, tagged, in_vxlan, in_fragments], ids=lambda d: d.__name__)
+def test_disturbed_on_other_paths(
+    dressed: Any, machine_code: Kernels, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whatever carries the datagrams, and by one interface or by two of different kinds."""
+    path = tmp_path / "made.pcap"
+    for number in range(200, 224):
+        exchange, snap, gap = disturbed(number)
+        exchange.frames = [piece for frame in exchange.frames for piece in dressed(frame)]
+        if number % 2 and dressed is not tagged:
+            path.write_bytes(two_interfaces(exchange.frames, gap, snap))
+        else:
+            exchange.write(path, snap, gap)
+        looked_at, counted = both(path, machine_code, monkeypatch)
+        assert counted == looked_at, number
+        # What is cut after 60 octets may have no TFTP left in it.
+        assert looked_at["transfers"] or snap == 60, number
 
 
 def test_the_routine_is_counted_and_not_looked_at(

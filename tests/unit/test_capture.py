@@ -538,6 +538,19 @@ def test_comments_stay_with_their_frames_when_the_window_moves() -> None:
     assert [datagram.comment for datagram in datagrams] == [str(n + 1) for n in range(count)]
 
 
+def test_comments_at_a_seam_between_byte_orders() -> None:
+    """Frames wait for older ones that may follow: the next section has begun when they are looked at."""
+    octets = bytes(ETHER / V4 / REQUEST)
+    halves = [
+        section(order=order)
+        + interface(order=order)
+        + b"".join(enhanced(n, octets, option(1, str(n).encode(), order=order), order=order) for n in numbers)
+        for order, numbers in (("<", range(1, 40)), (">", range(40, 70)), ("<", range(70, 75)))
+    ]
+    datagrams, _ = decoded(b"".join(halves))
+    assert [datagram.comment for datagram in datagrams] == [str(n) for n in range(1, 75)]
+
+
 class TestCopies:
     """Design: the same IP identification and octets within a millisecond are one datagram."""
 
