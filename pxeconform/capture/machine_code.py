@@ -43,8 +43,18 @@ def _callable(engine: Any, function: Kernel) -> Kernel:
     result = ctypes.c_int64()
     where = ctypes.byref(result)
 
+    places = [place for place, pointer in enumerate(pointers) if pointer]
+    views: list[Any] = [None] * len(pointers)
+    addresses = [0] * len(pointers)
+
     def call(*arguments: Any, _owner: Any = engine) -> int:
-        native(where, None, *[_address(a) if p else a for a, p in zip(arguments, pointers, strict=True)])
+        given = list(arguments)
+        for place in places:
+            # Nearly always the same buffers as the last time.
+            if views[place] is not given[place]:
+                views[place], addresses[place] = given[place], _address(given[place])
+            given[place] = addresses[place]
+        native(where, None, *given)
         return result.value
 
     return call

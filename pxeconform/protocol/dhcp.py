@@ -30,6 +30,8 @@ _SHORTEST = 300
 _PAD, _END = int(Option.PAD), int(Option.END)
 _MOST_SHARED = 512
 """Equal options and fields that are kept once: what a fleet has in common, not what each client has alone."""
+_LONGEST_SHARED = 1024
+"""Octets of options up to which that is done."""
 
 
 def _address(octets: bytes) -> str:
@@ -245,15 +247,13 @@ def parse(payload: bytes, length: int | None = None) -> Message | None:
     sname, file = payload[44:108], payload[108:236]
     tail = payload[_FILE_END:]
     cookie = tail.startswith(MAGIC_COOKIE)
-    problems: list[str] = []
-    found: list[RawOption] = []
-    ended = True
-    if cookie:
-        ended = _parse_options(tail[4:], Place.OPTIONS, found, problems)
-        overload = next((o.value[0] for o in found if o.code == Option.OPTION_OVERLOAD and len(o.value) == 1), 0)
-        for bit, octets, place in ((1, file, Place.FILE), (2, sname, Place.SNAME)):
-            if overload & bit:
-                _parse_options(octets, place, found, problems)
+    read = _read_options if len(tail) <= _LONGEST_SHARED else _parse_options
+    found, ended, problems = read(tail[4:]) if cookie else ((), True, ())
+    overload = next((o.value[0] for o in found if o.code == Option.OPTION_OVERLOAD and len(o.value) == 1), 0)
+    for bit, octets, place in ((1, file, Place.FILE), (2, sname, Place.SNAME)):
+        if overload & bit:
+            more, _, wrong = _parse_options(octets, place)
+            found, problems = found + more, problems + wrong
     return Message(
         op=op,
         xid=xid,
@@ -269,16 +269,17 @@ def parse(payload: bytes, length: int | None = None) -> Message | None:
         chaddr=_same(chaddr),
         sname=_field(sname),
         file=_field(file),
-        options=tuple(found),
+        options=found,
         ended=ended,
         cookie=cookie,
         cut=len(payload) < length,
-        problems=tuple(problems),
+        problems=problems,
     )
 
 
-def _parse_options(octets: bytes, place: Place, found: list[RawOption], problems: list[str]) -> bool:
-    """Append the options of one field; tell whether END closed it."""
+def _parse_options(octets: bytes, place: Place = Place.OPTIONS) -> tuple[tuple[RawOption, ...], bool, tuple[str, ...]]:
+    """The options of one field, whether END closed it, and what is wrong with them."""
+    found: list[RawOption] = []
     at = 0
     while at < len(octets):
         code = octets[at]
@@ -286,15 +287,18 @@ def _parse_options(octets: bytes, place: Place, found: list[RawOption], problems
         if code == _PAD:
             continue
         if code == _END:
-            return True
+            return tuple(found), True, ()
         if at >= len(octets) or at + 1 + octets[at] > len(octets):
-            problems.append(f"option {code} in {place.value} runs past the end of the field")
-            return False
+            return tuple(found), False, (f"option {code} in {place.value} runs past the end of the field",)
         length = octets[at]
         value = octets[at + 1 : at + 1 + length]
         found.append(_option(code, value) if place is Place.OPTIONS else RawOption(code, value, place))
         at += 1 + length
-    return False
+    return tuple(found), False, ()
+
+
+_read_options = lru_cache(_MOST_SHARED)(_parse_options)
+"""The same, once for equal fields: a server tells all clients the same."""
 
 
 @lru_cache(_MOST_SHARED)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from pxeconform.capture.datagrams import Datagram
@@ -21,11 +22,30 @@ class Arp:
     source: str
     destination: str
 
-    @classmethod
-    def of(cls, datagram: Datagram) -> Arp:
-        """What matters of a packet."""
+
+class ArpPackets:
+    """Many of them, in columns: each boot has some, and they are looked at once."""
+
+    def __init__(self) -> None:
+        self._numbers = array("q")
+        """Frame, time and operation of each."""
+        self._ends: list[str] = []
+
+    def add(self, datagram: Datagram) -> None:
+        """Take what matters of a packet."""
         operation = datagram.code[0] if datagram.code is not None else 0
-        return cls(datagram.frame, datagram.time, operation, datagram.source, datagram.destination)
+        self._numbers.extend((datagram.frame, datagram.time, operation))
+        self._ends += datagram.source, datagram.destination
+
+    def __len__(self) -> int:
+        return len(self._ends) // 2
+
+    def __iter__(self) -> Iterator[Arp]:
+        numbers, ends = iter(self._numbers), iter(self._ends)
+        return (
+            Arp(frame, time, operation, source, destination)
+            for frame, time, operation, source, destination in zip(numbers, numbers, numbers, ends, ends, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,7 @@ class TransferSieve:
         flow = len(self._transfers)
         self._transfers.append(transfer)
         if (flow + 1) * FLOW_COLUMNS > len(self._flows):
-            grown = integers(2 * len(self._flows))
+            grown = integers(len(self._flows) * 5 // 4)
             grown[: len(self._flows)] = self._flows
             self._flows = grown
         base = flow * FLOW_COLUMNS

@@ -12,7 +12,7 @@ from pxeconform.registry.ports import Port
 from pxeconform.sessions.content import HEAD
 from pxeconform.sessions.dhcp import DhcpEvent, DhcpTracker
 from pxeconform.sessions.dhcp6 import Dhcp6Event, Dhcp6Tracker
-from pxeconform.sessions.neighbours import Arp
+from pxeconform.sessions.neighbours import ArpPackets
 from pxeconform.sessions.routine import TransferSieve
 from pxeconform.sessions.tracker import TransferTracker
 from pxeconform.sessions.transfers import Transfer
@@ -28,7 +28,7 @@ class Sessions:
     dhcp: list[DhcpEvent] = field(default_factory=list)
     unreachable: list[Datagram] = field(default_factory=list)
     """ICMP errors that quote a DHCP or PXE datagram; those about transfers are in the transfer."""
-    arp: list[Arp] = field(default_factory=list)
+    arp: ArpPackets = field(default_factory=ArpPackets)
     """ARP packets; at most the first hundred thousand."""
     tcp: list[Datagram] = field(default_factory=list)
     """TCP segments that open a connection or carry data, for HTTP boot; at most the first hundred thousand."""
@@ -76,7 +76,7 @@ def follow(
     for datagram in datagrams:
         if datagram.kind is Kind.ARP:
             if len(found.arp) < _MOST_ARP:
-                found.arp.append(Arp.of(datagram))
+                found.arp.add(datagram)
         elif datagram.kind is Kind.TCP:
             if len(found.tcp) < _MOST_TCP:
                 found.tcp.append(datagram)

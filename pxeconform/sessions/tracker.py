@@ -8,6 +8,7 @@ dropped because it is wrong.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -63,7 +64,8 @@ class TransferTracker:
         self._request_ports = frozenset(request_ports)
         self._hash_contents = hash_contents
         self._keep = keep
-        self._hosts: set[tuple[str, str]] = set()
+        self._clients_of: defaultdict[str, set[str]] = defaultdict(set)
+        """Who asked whom for files."""
         self._by_client: dict[Endpoint, Transfer] = {}
         self._by_server_tid: dict[Endpoint, Transfer] = {}
         self._before: dict[Endpoint, Transfer] = {}
@@ -117,12 +119,15 @@ class TransferTracker:
     def _stray(self, datagram: Datagram) -> bool:
         """A reply that went to a port that asked for nothing is a wrong reply, not another protocol's packet."""
         packet = tftp.parse(datagram.payload, datagram.length)
-        if (datagram.source, datagram.destination) in self._hosts and isinstance(packet, Data | Ack | Oack | Error):
+        if self._asked(datagram.source, datagram.destination) and isinstance(packet, Data | Ack | Oack | Error):
             self._keep_orphan(datagram)
             return True
-        if isinstance(packet, Data | Ack) and (datagram.destination, datagram.source) not in self._hosts:
+        if isinstance(packet, Data | Ack) and not self._asked(datagram.destination, datagram.source):
             return self._middle(datagram, packet)
         return False
+
+    def _asked(self, server: str, client: str) -> bool:
+        return server in self._clients_of and client in self._clients_of[server]
 
     def _middle(self, datagram: Datagram, packet: Data | Ack) -> bool:
         """Hosts of which the capture has no request: it may begin in the middle of their transfer."""
@@ -221,7 +226,7 @@ class TransferTracker:
             progressed=datagram.time,
         )
         transfer.content = Content(hashed=self._hash_contents, keep=self._keep)
-        self._hosts.add((datagram.destination, datagram.source))
+        self._clients_of[datagram.destination].add(datagram.source)
         if running is not None and (running.closed or running.delivered):
             self._before[datagram.sender] = running
         transfer.request_frames.append(datagram.frame)
@@ -354,12 +359,14 @@ class TransferTracker:
     def _append(transfer: Transfer, datagram: Datagram, packet: Packet, sender: Sender) -> Event:
         if isinstance(packet, Data):
             packet = block_of(packet.block, packet.length)
+        source, destination = datagram.sender, datagram.receiver
         event = Event(
             datagram.frame,
             datagram.time,
             sender,
-            datagram.sender,
-            datagram.receiver,
+            # One object for the client's end, in all its transfers' events.
+            transfer.client if source == transfer.client else source,
+            transfer.client if destination == transfer.client else destination,
             packet,
             scenario_of(datagram.comment),
         )

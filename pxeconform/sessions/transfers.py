@@ -177,7 +177,9 @@ class Transfer:
         self.answered = True
         if acks:
             self.last_acked = acked
-        server = (self.server, self.server_port or 0)
+        server = next((e.source for e in self.events[:2] if e.sender is Sender.SERVER), self.client)
+        if server != (self.server, self.server_port):
+            server = (self.server, self.server_port or 0)
         ends = ((Sender.SERVER, server), (Sender.CLIENT, self.client))
         (sends, source), (receives, sink) = ends if self.direction == "read" else ends[::-1]
         last: list[Event] = []
