@@ -1,11 +1,18 @@
 """Which servers were measured to violate which requirement, by runs of this program against real servers.
 
-A row is a fact about one version as it was started; other versions and configurations may differ.
+A row is a fact about one version as it was started; other versions and configurations may differ. The rows stand in
+`measured.csv`, which is written from the reviewed expectations of the server tests (`python -m tests.servers.table`);
+each of those names the packets that show it, and is held against a run.
 """
 
 from __future__ import annotations
 
+import csv
+import functools
 from dataclasses import dataclass
+from pathlib import Path
+
+TABLE = Path(__file__).with_suffix(".csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,22 +24,13 @@ class Measured:
     observed: str
 
 
-_DNSMASQ, _HPA = "dnsmasq 2.90 (Debian 12)", "tftpd-hpa 5.2 (Debian 12)"
-
-MEASURED: tuple[Measured, ...] = (
-    Measured("TFTP-1123-TMO-02", _DNSMASQ, "copies of a block come after 2, 2, 3 and 3 s"),
-    Measured("TFTP-1350-NETASCII-02", _DNSMASQ, "a bare carriage return comes without the NUL after it"),
-    Measured("TFTP-1350-ERR-08", _DNSMASQ, "ERROR 4 answers an ERROR that comes to port 69"),
-    Measured("TFTP-2348-BLK-01", _DNSMASQ, "block size 1 where 0 was asked for"),
-    Measured("TFTP-2348-BLK-05", _DNSMASQ, "block sizes below 8 are acknowledged as they were asked for"),
-    Measured("TFTP-1350-TID-05", _HPA, "nothing comes to a stranger"),
-    Measured("TFTP-2347-OPT-01", _HPA, "ERROR 8 answers a request for the size in netascii"),
-    Measured("TFTP-2347-OPT-08", _HPA, "an option that was asked for twice is acknowledged twice"),
-    Measured("TFTP-2348-BLK-01", _HPA, "block size 65464 where -1 was asked for"),
-)
-"""`tests/servers` certifies these and others, and holds what it finds against reviewed files."""
+@functools.cache
+def measured() -> tuple[Measured, ...]:
+    """All rows, by server."""
+    with TABLE.open(encoding="utf-8", newline="") as lines:
+        return tuple(Measured(**row) for row in csv.DictReader(lines))
 
 
 def violators(requirement: str) -> tuple[Measured, ...]:
     """The servers that were measured to violate a requirement."""
-    return tuple(row for row in MEASURED if row.requirement == requirement)
+    return tuple(row for row in measured() if row.requirement == requirement)

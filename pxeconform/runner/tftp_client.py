@@ -23,7 +23,6 @@ _LONGEST_TIMER = 19.5
 No timer in use has this as a multiple: what the client does next shall not race with the server's next copy.
 """
 _MOST_COPIES = 30
-_PAIR = 0.05
 _SHORTEST_SILENCE = 0.2
 
 
@@ -167,12 +166,7 @@ class Conversation:
         """Wait until the server sends a packet once more; gives the seconds that it took, `None` if it never came."""
         before = self._arrived
         came = self.until(lambda one: one == packet, min(self._patience, _LONGEST_TIMER))
-        if came is None:
-            return None
-        gap = (self._arrived - before) / 1e9
-        # Some servers send their copies in pairs: what comes with this one shall not look like an answer.
-        time.sleep(_PAIR)
-        return gap
+        return None if came is None else (self._arrived - before) / 1e9
 
     def copies(self, packet: Packet) -> int:
         """Listen until a packet that came once does not come again: how often did it come?

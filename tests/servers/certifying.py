@@ -40,17 +40,16 @@ class Certified:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A violation that was reviewed: `frames` are packets that show it, `why` says that it is a real one."""
+    """A violation that was reviewed: `frames` are packets that show it, `why` says that it is a real one.
+
+    One that the server shows at some times only, though the packets that it is sent are the same, has `sometimes`.
+    """
 
     requirement: str
     section: str
     frames: tuple[str, ...]
     why: str
-
-
-def varying(program: Program) -> dict[str, str]:
-    """Requirements whose verdict is a matter of timing with this server, and why."""
-    return {entry["requirement"]: entry["why"] for entry in _written(program).get("varies", ())}
+    sometimes: bool = False
 
 
 def _written(program: Program) -> dict[str, Any]:
@@ -61,7 +60,10 @@ def expected(program: Program) -> dict[str, Deviation]:
     """The reviewed deviations of a server, by requirement."""
     written = _written(program)
     assert written["server"] == f"{program.name} {program.version}"
-    found = [Deviation(e["requirement"], e["section"], tuple(e["frames"]), e["why"]) for e in written.get("fail", ())]
+    found = [
+        Deviation(e["requirement"], e["section"], tuple(e["frames"]), e["why"], e.get("sometimes", False))
+        for e in written.get("fail", ())
+    ]
     assert len({one.requirement for one in found}) == len(found), "a requirement is listed twice"
     return {one.requirement: one for one in found}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pxeconform.registry.measured import MEASURED
+from pxeconform.registry.measured import measured
 from pxeconform.requirements.catalogue import RULES, find
 from pxeconform.runner.scenario import load
 
@@ -23,8 +23,8 @@ def test_identifiers_are_unique() -> None:
 
 
 def test_what_was_measured_is_about_rules_that_exist() -> None:
-    assert all(find(row.requirement) is not None and row.server and row.observed for row in MEASURED)
-    assert len(set(MEASURED)) == len(MEASURED)
+    assert all(find(row.requirement) is not None and row.server and row.observed for row in measured())
+    assert len(set(measured())) == len(measured()) > 100
 
 
 def test_every_scenario_names_requirements_that_exist() -> None:

@@ -12,9 +12,11 @@ UP = "../" * 12
 @scenario("TFTP-1350-SEC-01", "TFTP-1350-ERR-02", negative=True)
 def paths_above_the_root(play: Play) -> None:
     """The same system file, by several ways up and out."""
-    folder = play.facts.files[0].name.rpartition("/")[0] if play.facts.files else ""
+    # Some servers only find out of a folder that is there.
+    names = (*(file.name for file in play.facts.files), play.facts.claims.writable or "")
+    folders = sorted({name.rpartition("/")[0].strip("/") for name in names} - {""})
     ways = [UP, "/" + UP, "./" + UP, UP.replace("/", "\\"), UP.replace("../", "..%2f"), "....//" * 12]
-    ways += [f"{folder}/{UP}"] if folder else [f"folder/{UP}"]
+    ways += [f"{folder}/{UP}" for folder in folders[:4] or ["folder"]]
     for way in ways:
         play.read_secretly(f"{way}etc/passwd")
     play.read_secretly(UP.replace("/", "\\") + "windows\\win.ini")

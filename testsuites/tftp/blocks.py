@@ -35,6 +35,7 @@ def empty_file(play: Play) -> None:
     reading.request().reply()
     reading.acknowledge(1)
     reading.ended = True
+    reading.next(play.pause)
 
 
 @scenario("TFTP-1350-ISO-01")

@@ -19,6 +19,7 @@ def client_gives_up(play: Play) -> None:
     reading = play.read(play.file(blocks=2).name)
     first = reading.open_long(blocks=2)
     timer = reading.again(first)
+    play.watch(0.05)
     reading.abort(0, "enough")
     play.watch(3 * timer + 0.1 if timer else play.silence_wait)
     if timer is None:
@@ -31,6 +32,7 @@ def surplus_server(play: Play) -> None:
     reading = play.read(play.file(blocks=2).name)
     first = reading.open_long(blocks=2)
     timer = reading.again(first)
+    play.watch(0.05)
     reading.abort(5, "served by another")
     play.watch(3 * timer + 0.1 if timer else play.silence_wait)
     if timer is None:

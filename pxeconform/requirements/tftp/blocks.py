@@ -23,13 +23,12 @@ from pxeconform.requirements.model import (
     unclear,
 )
 from pxeconform.requirements.tftp.contents import known_size, same_contents
-from pxeconform.requirements.tftp.occasions import describe
+from pxeconform.requirements.tftp.occasions import describe, is_disturbed
 from pxeconform.requirements.tftp.requests import Opening, nothing_came, openings
 from pxeconform.requirements.tftp.turns import (
     Turn,
     after_crossing,
     answer_window,
-    is_disturbed,
     listened,
     missed,
     reading_turns,

@@ -186,7 +186,9 @@ def parallel_reads(view: View) -> Iterator[tuple[Transfer, Transfer]]:
     under_way: list[Transfer] = []
     paired: set[int] = set()
     for transfer in sorted(view.transfers, key=lambda t: t.started):
-        if transfer.direction != "read" or transfer.data_packets < 2 or not can_be_compared(transfer, view):
+        if transfer.direction != "read" or transfer.data_packets < 2 or is_disturbed(transfer):
+            continue
+        if not can_be_compared(transfer, view):
             continue
         under_way = [t for t in under_way if t.ended > transfer.started]
         for other in under_way:
@@ -239,6 +241,22 @@ def _end(transfer: Transfer) -> int | None:
     ends = [event.time for event in transfer.of(Sender.CLIENT) if is_last_block(transfer, event.packet)]
     ends += [transfer.error.time] if transfer.error is not None else []
     return min(ends, default=None)
+
+
+def is_disturbed(transfer: Transfer) -> bool:
+    """Something odd was done to the transfer: another rule says what is owed then."""
+    if transfer.duplicate_acks or transfer.other_tids or len(transfer.request_frames) > 1:
+        return True
+    return any(e.sender is Sender.STRANGER or (e.sender is Sender.CLIENT and not _is_plain(e)) for e in transfer.events)
+
+
+def _is_plain(event: Event) -> bool:
+    return isinstance(event.packet, Request | Ack | Error)
+
+
+def has_stranger(transfer: Transfer) -> bool:
+    """Somebody else wrote to it."""
+    return any(event.sender is Sender.STRANGER for event in transfer.events)
 
 
 def port_closed(transfer: Transfer, since: int, view: View) -> int | None:

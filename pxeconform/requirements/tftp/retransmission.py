@@ -25,8 +25,8 @@ from pxeconform.requirements.model import (
     kept,
     unclear,
 )
-from pxeconform.requirements.tftp.occasions import is_last
-from pxeconform.requirements.tftp.turns import Turn, is_disturbed, missed, reading_turns, retransmission_window
+from pxeconform.requirements.tftp.occasions import is_disturbed, is_last
+from pxeconform.requirements.tftp.turns import Turn, missed, reading_turns, retransmission_window
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event
 

@@ -158,17 +158,6 @@ def _own_timer(transfer: Transfer) -> int | None:
     return None
 
 
-def is_disturbed(transfer: Transfer) -> bool:
-    """Something odd was done to the transfer: another rule says what is owed then."""
-    if transfer.duplicate_acks or transfer.other_tids or len(transfer.request_frames) > 1:
-        return True
-    return any(e.sender is Sender.STRANGER or (e.sender is Sender.CLIENT and not _is_plain(e)) for e in transfer.events)
-
-
-def _is_plain(event: Event) -> bool:
-    return isinstance(event.packet, Request | Ack | Error)
-
-
 def after_crossing(turn: Turn, view: View) -> list[Event]:
     """The answers that cannot have crossed the client's packet on the way.
 

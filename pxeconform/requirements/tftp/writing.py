@@ -19,7 +19,7 @@ from pxeconform.requirements.model import (
     kept,
     unclear,
 )
-from pxeconform.requirements.tftp.occasions import describe
+from pxeconform.requirements.tftp.occasions import describe, has_stranger
 from pxeconform.requirements.tftp.requests import OWN, Opening, nothing_came, openings
 from pxeconform.requirements.tftp.turns import (
     Turn,
@@ -69,7 +69,8 @@ def blocks_in_order(view: View) -> Iterator[tuple[Transfer, list[tuple[Turn, int
     for transfer, its_turns in writes(view):
         fresh = list(_fresh(its_turns))
         hasty = any(isinstance(_packet(turn.following), Data) and not turn.answers for turn, _ in its_turns)
-        if fresh and not hasty:
+        # What a server makes of a stranger in between is another sentence's.
+        if fresh and not hasty and not has_stranger(transfer):
             yield transfer, fresh
 
 
