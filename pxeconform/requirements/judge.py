@@ -51,7 +51,9 @@ def confirmed(
 
 def judge_view(view: View, rules: Iterable[AnyRule]) -> tuple[Verdict, ...]:
     """The same for sessions that are already there."""
-    return tuple(_verdict(rule, view) for rule in rules if _selected(rule, view))
+    facts = {rule.requirement.id: (rule, list(rule.facts(view))) for rule in rules if _selected(rule, view)}
+    astray = _astray(facts.values())
+    return tuple(_verdict(rule, found, astray, view) for rule, found in facts.values())
 
 
 def tally(verdicts: Iterable[Verdict]) -> dict[str, int]:
@@ -69,10 +71,16 @@ def _selected(rule: AnyRule, view: View) -> bool:
     return selection is None or rule.requirement.id in selection
 
 
-def _verdict(rule: AnyRule, view: View) -> Verdict:
+def _astray(judged: Iterable[tuple[AnyRule, list[Fact]]]) -> dict[str, str]:
+    """Scenarios in which the target broke a requirement, and which one: what they left unexercised has a reason."""
+    broken = ((s, rule) for rule, facts in judged for f in facts if f.holds is Holds.BROKEN for s in f.scenarios)
+    return {scenario: rule.requirement.id for scenario, rule in broken if rule.requirement.level is not Level.MAY}
+
+
+def _verdict(rule: AnyRule, found: list[Fact], astray: Mapping[str, str], view: View) -> Verdict:
     requirement = rule.requirement
-    records = [record for record in view.ledger.scenarios if requirement.id in record.exercises]
-    facts = list(rule.facts(view)) + _damage(view)
+    records = [_excused(r, astray) for r in view.ledger.scenarios if requirement.id in r.exercises]
+    facts = found + _damage(view)
     result, reason, shown = _fold(rule, facts, records, view)
     frames = sorted({frame for fact in shown for frame in fact.frames})
     return Verdict(
@@ -89,6 +97,13 @@ def _verdict(rule: AnyRule, view: View) -> Verdict:
         frames=tuple(frames),
         section=f"{requirement.document} §{requirement.section}",
     )
+
+
+def _excused(record: ScenarioRecord, astray: Mapping[str, str]) -> ScenarioRecord:
+    """A scenario plays against a server that keeps the rules: where one is broken, it need not come to its point."""
+    if record.reason or record.id not in astray:
+        return record
+    return replace(record, reason=f"in {record.id} the target broke {astray[record.id]}")
 
 
 def _damage(view: View) -> list[Fact]:

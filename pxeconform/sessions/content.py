@@ -122,6 +122,10 @@ class Content:
         """The number that a block has in its packets."""
         return index % self._lap if self._lap > LAST_BLOCK_NUMBER else (index - 1) % self._lap + 1
 
+    def distance(self, earlier: int, later: int) -> int:
+        """By how many blocks one number is ahead of another, where the file is not longer than a lap between them."""
+        return (later - earlier) % self._lap
+
     def take_blocks(self, blocks: int, *, cut: bool) -> None:
         """Count blocks of full size that came in order; their octets, if wanted, went to `keep_octets`."""
         self.blocks += blocks

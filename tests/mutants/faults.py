@@ -26,6 +26,8 @@ from tests.mutants.servers import (
     AnyCredentials,
     BootFileForImpossibleTypes,
     DropsTheFirst,
+    EndedByErrorsOfStrangers,
+    EndedByGarbageOfStrangers,
     EndedByStrangers,
     FallsSilentOnStrangers,
     IgnoresTheBit,
@@ -82,6 +84,10 @@ FAULTS: tuple[Fault, ...] = (
     Fault("silent to strangers", f"{_TID}05", reading(SilentToStrangers), "nothing came to the stranger"),
     Fault("wrong code to strangers", f"{_TID}05", reading(WrongCodeToStrangers), "ERROR 4 to the stranger"),
     Fault("ended by strangers", f"{_TID}06", reading(EndedByStrangers), "the owner got ERROR"),
+    Fault(
+        "ended by a stranger's ERROR", f"{_TID}06", reading(EndedByErrorsOfStrangers), "the owner got no further block"
+    ),
+    Fault("ended by garbage", f"{_TID}06", reading(EndedByGarbageOfStrangers), "the owner got no further block"),
     Fault("vanishes on strangers", f"{_TID}06", reading(VanishesOnStrangers), "the owner got no further block"),
     Fault("falls silent on strangers", f"{_TID}06", reading(FallsSilentOnStrangers), "the owner got no further block"),
     Fault("moved by strangers", f"{_TID}07", reading(MovedByStrangers), "on the stranger's acknowledgment"),

@@ -205,6 +205,12 @@ FAULTS: tuple[Fault, ...] = (
         falls_with=_TOO_LONG,
     ),
     Fault(
+        "refuses the least block size",
+        f"{_BLK}03",
+        refusing(lambda asked, _: ("blksize", "8") in asked.options, _REFUSED),
+        "asked for 8, refused with ERROR 8",
+    ),
+    Fault(
         "16 for the least block size",
         f"{_BLK}03",
         granting("blksize", lambda asked: "16" if asked == "8" else asked),
@@ -237,7 +243,7 @@ FAULTS: tuple[Fault, ...] = (
         "DATA 2 has 0 octets",
         falls_with={f"{_BLK}02": "the first block is short, and another one comes"},
     ),
-    Fault("forgets the tail of blocks", f"{_BLK}08", writing(ForgetsTheTail), "others (1524) were read"),
+    Fault("forgets the tail of blocks", f"{_BLK}08", writing(ForgetsTheTail), "others (1624) were read"),
     Fault("refuses long blocks", f"{_BLK}08", writing(RefusesLongBlocks), "ERROR 4 came"),
     Fault("another timeout", f"{_TMO}01", granting("timeout", _larger), "asked for 1, acknowledged 2"),
     Fault("a timeout with decimals", f"{_TMO}01", granting("timeout", _with_decimals), "acknowledged 1.0"),

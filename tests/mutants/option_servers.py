@@ -613,7 +613,7 @@ class WrapsToOne(ReadTransfer):
 
 
 WIDE_NAME = "wide.bin"
-WIDE = noise("wide", 8 * 65_540 + 3)
+WIDE = noise("wide", 8 * 65_600 + 3)
 
 
 def with_wide_file(config: ServerConfig) -> ServerConfig:

@@ -18,6 +18,7 @@ from tests.mutants.refusal_servers import (
     IgnoresErrors,
     LetsAnybodyWrite,
     Overwrites,
+    ReadsHalfTheOpcode,
     RepeatsErrors,
     ServesTheNameless,
     answering,
@@ -44,6 +45,7 @@ FAULTS: tuple[Fault, ...] = (
         answering(lambda octets: Error(0, b"what") if octets[:2] == b"\0\x09" else None),
         "drew ERROR 0",
     ),
+    Fault("reads half the opcode", f"{_OLD}ERR-03", with_tftp(ReadsHalfTheOpcode), "drew DATA 1"),
     Fault("dies of operations", f"{_OLD}ERR-03", dying_of(lambda octets: octets[:2] == b"\0\x09"), "answers nobody"),
     Fault(
         "wrong code for old files",

@@ -124,6 +124,13 @@ def answering(reply: Callable[[bytes], Data | Ack | Error | None]) -> Maker:
     return with_tftp(Mutant)
 
 
+class ReadsHalfTheOpcode(TftpServer):
+    """The first octet of an opcode does not matter."""
+
+    def on_request_port(self, incoming: Incoming, now: float) -> list[Outgoing]:
+        return super().on_request_port(replace(incoming, payload=b"\0" + incoming.payload[1:]), now)
+
+
 class CompletesRequests(TftpServer):
     """What lacks its last NUL gets one."""
 

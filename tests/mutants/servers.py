@@ -64,6 +64,25 @@ class EndedByStrangers(ReadTransfer):
         return [*told, *self.refuse(Error(ErrorCode.NOT_DEFINED, b"interference"))]
 
 
+class EndedByErrorsOfStrangers(ReadTransfer):
+    """Anybody's ERROR ends it."""
+
+    def on_stranger(self, packet: Packet | None, incoming: Incoming) -> list[Outgoing]:
+        told = super().on_stranger(packet, incoming)
+        if isinstance(packet, Error):
+            self.finish()
+        return told
+
+
+class EndedByGarbageOfStrangers(ReadTransfer):
+    """What is no packet ends it, whoever sent it."""
+
+    def on_stranger(self, packet: Packet | None, incoming: Incoming) -> list[Outgoing]:
+        if packet is None:
+            self.finish()
+        return super().on_stranger(packet, incoming)
+
+
 class VanishesOnStrangers(ReadTransfer):
     """Tells the stranger what it must, then forgets the transfer without a word to its owner."""
 

@@ -160,6 +160,29 @@ class OneBlockTooMany(ReadTransfer):
         return [self.envelope(Data(number + 1, b""))] if self.succeeded else sent
 
 
+class FillsTheLastBlock(ReadTransfer):
+    """Every block has the full size: the last one is filled up, and nothing says that it is the last."""
+
+    def next_window(self) -> list[Sent]:
+        sent = super().next_window()
+        if self._last is not None and self._blocks and self._blocks[-1]:
+            self._blocks[-1] = self._blocks[-1].ljust(self.agreed.block_size, b"\0")
+            sent[-1] = self.data(self.highest_sent, self._blocks[-1])
+        return sent
+
+
+class SevenBits(TftpServer):
+    """What is longer than a few blocks is taken for a text."""
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        transfer = super().open_transfer(request, incoming, socket)
+        if isinstance(transfer, ReadTransfer) and request.opcode is Opcode.RRQ:
+            octets = self.store.open(request.filename)[0].read()
+            if request.mode == "octet" and len(octets) > 10_000:
+                transfer._source = BytesIO(bytes(octet & 0x7F for octet in octets))
+        return transfer
+
+
 class NoEmptyBlock(ReadTransfer):
     def next_window(self) -> list[Sent]:
         packets = super().next_window()
@@ -241,6 +264,34 @@ class LastOnce(ReadTransfer):
     def tick(self, now: float) -> list[Outgoing]:
         if self.deadline is not None and now >= self.deadline and self._last is not None:
             self.deadline = None
+        return super().tick(now)
+
+
+class EndsInsteadOfTryingAgain(ReadTransfer):
+    """The first time that nothing comes is the last one."""
+
+    def tick(self, now: float) -> list[Outgoing]:
+        due = self.deadline is not None and now >= self.deadline and not self._awaits_ack_0
+        return self.refuse(Error(ErrorCode.NOT_DEFINED, b"Time-out")) if due else super().tick(now)
+
+
+class NeverGivesUpTheLast(ReadTransfer):
+    def next_timeout(self) -> float:
+        return 0.08 if self._last is not None else super().next_timeout()
+
+    def tick(self, now: float) -> list[Outgoing]:
+        if self._last is not None and not self._awaits_ack_0:
+            self._times_sent = min(self._times_sent, 2)
+        return super().tick(now)
+
+
+class NeverGivesUpOptions(ReadTransfer):
+    def next_timeout(self) -> float:
+        return 0.08 if self._awaits_ack_0 else super().next_timeout()
+
+    def tick(self, now: float) -> list[Outgoing]:
+        if self._awaits_ack_0:
+            self._times_sent = min(self._times_sent, 2)
         return super().tick(now)
 
 

@@ -40,6 +40,25 @@ class AcknowledgesTheOneBefore(WriteTransfer):
         return super().acknowledge(number - 1)
 
 
+class AcknowledgesTwice(WriteTransfer):
+    def on_block(self, block: bytes, now: float) -> list[Outgoing]:
+        return super().on_block(block, now) * 2
+
+
+class AcknowledgesUpToThree(WriteTransfer):
+    def acknowledge(self, number: int) -> Ack:
+        return super().acknowledge(min(number, 3))
+
+
+class EndsBelow512(WriteTransfer):
+    """A block of less than 512 octets is the last one, whatever was agreed."""
+
+    def on_block(self, block: bytes, now: float) -> list[Outgoing]:
+        if len(block) < 512 and self.agreed.block_size < 512:
+            self.agreed = replace(self.agreed, block_size=512)
+        return super().on_block(block, now)
+
+
 class StopsAcknowledging(WriteTransfer):
     def on_packet(self, packet: Packet | None, now: float) -> list[Outgoing]:
         if isinstance(packet, Data) and packet.block > 1:
@@ -124,6 +143,37 @@ class OneFileForBoth(TftpServer):
         if isinstance(transfer, WriteTransfer) and isinstance(earlier, WriteTransfer):
             earlier._upload.write(b"again")
         return transfer
+
+
+class WritesTexts(WriteTransfer):
+    """Octets are stored as if they were lines."""
+
+    def on_block(self, block: bytes, now: float) -> list[Outgoing]:
+        self._upload.write, write = lambda data: write(data.replace(b"\r\n", b"\n")), self._upload.write  # type: ignore[method-assign]
+        sent = super().on_block(block, now)
+        self._upload.write = write  # type: ignore[method-assign]
+        return sent
+
+
+class NoFileForEither(TftpServer):
+    """When the second transfer of a repeated request is refused, the file of the first one goes with it."""
+
+    def open_transfer(self, request: Request, incoming: Incoming, socket: str) -> Transfer:
+        earlier = next((t for t in self.transfers.values() if t.client == incoming.source), None)
+        transfer = super().open_transfer(request, incoming, socket)
+        if isinstance(transfer, WriteTransfer) and isinstance(earlier, WriteTransfer):
+            earlier._upload.commit = lambda: None  # type: ignore[method-assign]
+        return transfer
+
+
+class NeverGivesUpWrites(WriteTransfer):
+    def next_timeout(self) -> float:
+        return 0.08 if not self._received else super().next_timeout()
+
+    def tick(self, now: float) -> list[Outgoing]:
+        if not self._received:
+            self._times_sent = min(self._times_sent, 2)
+        return super().tick(now)
 
 
 # -- texts ------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ def whole_file_in_other_blocks(play: Play) -> None:
 
 @scenario("TFTP-2348-BLK-03")
 def least_block_size(play: Play) -> None:
-    """Blocks of 8 octets: forty of them are enough."""
+    """Blocks of 8 octets: forty of them are enough; before, a size that is more usual."""
+    play.question(play.file().name, ("blksize", 1024))
     reading = play.read(play.file().name, blksize=8)
     at = reading.open()
     for _ in range(40):
@@ -81,7 +82,9 @@ def block_size_above_the_file(play: Play) -> None:
 
 @scenario("TFTP-2348-BLK-08")
 def write_in_other_blocks(play: Play) -> None:
-    """2500 octets are written in blocks of 1000, then read."""
-    name = play.new_name()
-    play.require(play.write(name, blksize=1000).put(play.random.randbytes(2500)), "the last block was not acknowledged")
-    play.read(name).fetch()
+    """2600 octets are written in blocks of 1000, then in blocks of 128, and read each time."""
+    for size in (1000, 128):
+        name = play.new_name()
+        written = play.write(name, blksize=size).put(play.random.randbytes(2600))
+        play.require(written, "the last block was not acknowledged")
+        play.read(name).fetch()

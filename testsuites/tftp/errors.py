@@ -39,7 +39,7 @@ def surplus_server(play: Play) -> None:
         play.because("the server never sent its first block again: its timer is not known")
 
 
-@scenario("TFTP-1350-ERR-08", negative=True)
+@scenario("TFTP-1350-ERR-08", "TFTP-1350-TID-06", negative=True)
 def stray_errors(play: Play) -> None:
     """An ERROR to the request port, and one from a stranger to a transfer that is under way."""
     play.knock(b"\0\5\0\0stray\0")

@@ -42,10 +42,28 @@ def no_requests(play: Play) -> None:
     play.watch()
 
 
+@scenario("TFTP-1350-TID-06", negative=True)
+def garbage_to_a_transfer(play: Play) -> None:
+    """What is no packet, from a stranger to a transfer that is under way; its owner goes on."""
+    reading = play.read(play.file(blocks=2).name)
+    first = reading.open_long(blocks=2)
+    if reading.peer == reading.server:
+        play.because("the server answers from its request port: a stranger has no identifier to write to")
+        return
+    stranger = play.endpoint("stranger")
+    for octets in (b"", b"\0", b"\0\4", b"\0\4\0", b"\0\x09garbage", b"\xff" * 600):
+        reading.send(octets, through=stranger)
+    play.watch(play.pause)
+    reading.finish(first)
+    play.is_alive()
+
+
 @scenario("TFTP-1350-ERR-03", negative=True)
 def unknown_opcode(play: Play) -> None:
     """Operations that do not exist."""
-    for octets in (b"\0\x09file\0octet\0", b"\0\0file\0octet\0", b"\xff\xff\0\0", b"\1\0file\0octet\0"):
+    request = play.file().name.encode() + b"\0octet\0"
+    # Two of them are those of a request to whoever reads but one of their octets.
+    for octets in (b"\0\x09" + request, b"\0\0" + request, b"\xff\xff\0\0", b"\1\0" + request, b"\1\1" + request):
         play.knock(octets)
         if not play.is_alive():
             return

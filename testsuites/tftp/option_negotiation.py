@@ -75,7 +75,7 @@ def twice_confirmed_options(play: Play) -> None:
     reading.acknowledge(0)
     reading.acknowledge(0)
     first = reading.block(1)
-    play.watch(0.5)
+    play.watch(play.pause)
     if first is not None and reading.finish(first) and first.length < reading.block_size:
         play.because(f"{reading.name} has only one block: name a file of at least two (--file NAME)")
 
@@ -130,7 +130,7 @@ def _without_acknowledgment(play: Play, name: str, options: Mapping[str, object]
     reading.request().answer()
     left_out = not (reading.agreed or reading.refused or reading.peer is None)
     if left_out:
-        play.watch(play.pause / 4)
+        play.watch(play.pause)
         reading.acknowledge(1)
         reading.block(2, play.pause)
     reading.end()
@@ -139,11 +139,14 @@ def _without_acknowledgment(play: Play, name: str, options: Mapping[str, object]
 
 @scenario("TFTP-2347-OPT-06", novel=True)
 def longest_request(play: Play) -> None:
-    """A request of exactly 512 octets, filled up with an option that nobody knows."""
+    """A request of exactly 512 octets, filled up with one option that nobody knows; then one with many."""
     name = play.file().name
     play.question(name)
     taken = len(f"..{name}.octet.tsize.0.x-pxeconform..".encode())
     play.question(name, ("tsize", 0), ("x-pxeconform", "1" * (512 - taken)))
+    short = [(f"x-{number:02}", "1") for number in range((512 - taken) // 7)]
+    left = 512 - taken - 7 * len(short)
+    play.question(name, ("tsize", 0), *short, ("x-pxeconform", "1" * left))
 
 
 @scenario("TFTP-2347-OPT-07", negative=True)
@@ -156,7 +159,7 @@ def option_without_value(play: Play) -> None:
     play.is_alive()
 
 
-@scenario("TFTP-2347-OPT-08")
+@scenario("TFTP-2347-OPT-08", negative=True)
 def repeated_options(play: Play) -> None:
     """An option twice in one request."""
     name = play.file().name

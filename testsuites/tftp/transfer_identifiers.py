@@ -1,5 +1,6 @@
 """Transfer identifiers: RFC 1350 section 4. Read it beside this file."""
 
+from pxeconform.registry.ports import Port
 from pxeconform.runner.play import Play
 from pxeconform.runner.scenario import scenario
 
@@ -9,7 +10,7 @@ def reply_port(play: Play) -> None:
     """A request from an arbitrary port; its neighbours listen for replies that go astray."""
     reading = play.read(play.file().name)
     port = reading.endpoint.address[1]
-    for neighbour in (port - 1, port + 1, play.target.tftp_port):
+    for neighbour in {port - 1, port + 1, int(Port.TFTP), play.target.tftp_port}:
         play.guard(f"port-{neighbour}", neighbour)
     reading.request().reply()
 
@@ -56,16 +57,20 @@ def foreign_acknowledgment_out_of_order(play: Play) -> None:
 
 @scenario("TFTP-1350-TID-08")
 def duplicate_request(play: Play) -> None:
-    """The same request twice from one port; the second transfer is refused with ERROR 5, the first one goes on."""
+    """The same request twice from one port, at once and late; a second transfer is refused, the first one goes on."""
     name = play.file(blocks=2).name
     play.read(name).fetch()
-    reading = play.read(name)
-    reading.request()
-    first = reading.open()
-    reading.next(play.pause)
-    for surplus in reading.other_peers:
-        reading.refuse(surplus)
-    reading.finish(first)
+    for late in (False, True):
+        reading = play.read(name)
+        if not late:
+            reading.request()
+        first = reading.open()
+        if late:
+            reading.request()
+        reading.next(play.pause)
+        for surplus in reading.other_peers:
+            reading.refuse(surplus)
+        reading.finish(first)
 
 
 @scenario("TFTP-1350-TID-09")

@@ -30,7 +30,7 @@ def whole_windows(play: Play) -> None:
     reading.open_windows()
     at = reading.window(0)
     for _ in range(3):
-        play.watch(play.pause / 3)
+        play.watch(play.pause)
         if at is None or reading.is_last(at):
             break
         reading.acknowledge(at.block)
@@ -63,7 +63,7 @@ def lost_acknowledgment_of_a_window(play: Play) -> None:
     play.withhold("the acknowledgment of the second window")
     reading.window(reading.window_size)
     reading.next(play.resend_wait(timer))
-    play.watch(0.2)
+    play.watch(play.pause)
 
 
 @scenario("TFTP-7440-WIN-06")

@@ -7,10 +7,11 @@ from pxeconform.runner.scenario import scenario
 
 @scenario("TFTP-1350-OPEN-02", "TFTP-1350-BLK-02", "TFTP-1350-MODE-05")
 def write_and_read_back(play: Play) -> None:
-    """Three files, of which one ends with a whole block and one is empty."""
-    for size in (1300, 1024, 0):
+    """Three files, of which one ends with a whole block and one is empty; with all that a text may hold, and more."""
+    every = bytes(range(256)) + b"\r\n\r\0\n\r\x1a\0"
+    for size in (5300, 1024, 0):
         name = play.new_name()
-        if play.write(name).put(play.random.randbytes(size)):
+        if play.write(name).put((every + play.random.randbytes(size))[:size]):
             play.read(name).fetch()
 
 
@@ -36,6 +37,8 @@ def lost_first_acknowledgment(play: Play) -> None:
     writing.open()
     play.withhold("the first block")
     if writing.again(Ack(0)) is None:
+        if writing.refused:
+            play.because("the target ended the write with an ERROR before ACK 0 was asked for again")
         writing.request()
         writing.acknowledged_anywhere(0)
     writing.send_all(b"late\n")
@@ -46,6 +49,7 @@ def lost_last_acknowledgment(play: Play) -> None:
     """The last block is sent again, as if its acknowledgment had been lost."""
     writing = play.write(play.new_name())
     play.require(writing.put(b"short\n"), "the write broke off")
+    # Not longer: how long a server stays is its own affair.
     play.watch(0.1)
     writing.block(1, b"short\n")
     writing.acknowledged(1)
@@ -62,14 +66,17 @@ def block_of_a_stranger(play: Play) -> None:
         return
     blocks = writing.blocks(play.random.randbytes(700))
     writing.block(1, bytes(512), through=play.endpoint("stranger"))
-    play.watch(0.3)
+    play.watch(play.pause)
     if writing.send_all(b"".join(blocks)):
         play.read(name).fetch()
 
 
 @scenario("TFTP-1350-TID-11")
 def doubled_write_request(play: Play) -> None:
-    """The same write request twice from one port; one transfer is refused with ERROR 5, the other one goes on."""
+    """After a plain one the same write request twice from one port; one transfer is refused, the other one goes on."""
+    plain = play.new_name()
+    if play.write(plain).put(b"plain\n"):
+        play.read(plain).fetch()
     name = play.new_name()
     writing = play.write(name)
     writing.request()

@@ -35,6 +35,7 @@ from pxeconform.requirements.tftp.options import (
     left_out,
     nothing_came,
     number,
+    supports,
     unusable,
 )
 from pxeconform.requirements.view import View
@@ -149,8 +150,11 @@ def fills_all_blocks(one: Negotiation, view: View) -> Fact:
 
 
 def is_8_or_left_out(one: Negotiation, view: View) -> Fact:
-    """Blocks of 8 octets throughout, or no acknowledgment."""
+    """Blocks of 8 octets throughout, or no acknowledgment; but no refusal, where other sizes are acknowledged."""
     granted = one.granted(_OPTION)
+    refused = one.reply is not None and isinstance(one.reply.packet, Error)
+    if refused and one.is_legal and supports(view, one.transfer.server, _OPTION):
+        return broken(f"asked for 8, refused with {describe(cast('Event', one.reply).packet)}", *one.frames)
     if granted is not None and number(granted) != _MINIMUM:
         return broken(f"asked for 8, acknowledged {granted}", *one.frames)
     return fills_all_blocks(one, view)

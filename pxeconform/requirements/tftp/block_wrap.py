@@ -75,6 +75,9 @@ def comes_to_its_end(transfer: Transfer, view: View) -> Fact:
     if following is not None and cast("Data", following.packet).block > 1:
         return broken(f"65535 was followed by {cast('Data', following.packet).block}", *frames)
     last = last_asked(transfer)
+    size = known_size(view, transfer)
+    if transfer.content.last_block is not None and size is not None and transfer.content.octets != size[0]:
+        return broken(f"{transfer.content.octets} octets came, the file has {size[0]} ({size[1]})", *frames, last.frame)
     if not transfer.delivered:
         closed = port_closed(transfer, last.time, view) is not None
         if error is not None and not closed and error.time - last.time < view.window(transfer.server):
@@ -85,9 +88,6 @@ def comes_to_its_end(transfer: Transfer, view: View) -> Fact:
         return broken(
             f"the contents differ from what is known of the file (digest {reference[1]})", *frames, last.frame
         )
-    size = known_size(view, transfer)
-    if size is not None and transfer.content.octets != size[0]:
-        return broken(f"{transfer.content.octets} octets came, the file has {size[0]} ({size[1]})", *frames, last.frame)
     return kept(f"{transfer.content.blocks} blocks came", *frames, last.frame)
 
 

@@ -22,7 +22,7 @@ from pxeconform.requirements.model import (
     kept,
     unclear,
 )
-from pxeconform.requirements.tftp.contents import known_size, same_contents
+from pxeconform.requirements.tftp.contents import known_size, same_contents, surely_known_size
 from pxeconform.requirements.tftp.occasions import describe, is_disturbed
 from pxeconform.requirements.tftp.requests import Opening, nothing_came, openings
 from pxeconform.requirements.tftp.turns import (
@@ -102,14 +102,24 @@ def _final(its_turns: list[tuple[Turn, int]]) -> Turn | None:
     return None
 
 
-def ended_and_listened(view: View) -> Iterator[Turn]:
-    """The same, and the client did not stop to listen at once; or something came."""
+def ended_and_listened(view: View) -> Iterator[Turn | Transfer]:
+    """The same, and the client did not stop to listen at once; or something came; or no short block ended a file."""
+    yield from _endless(view)
     for turn in ended(view):
         following = _after_the_end(turn)
         if following is not None and _is_cut_short(turn, following, view):
             continue  # The block should not have been short: that is another requirement.
         if following is not None or listened(turn, view, _a_moment(turn, view)):
             yield turn
+
+
+def _endless(view: View) -> Iterator[Transfer]:
+    """Reads that brought more octets than the file is known to have, all in blocks of full size."""
+    for transfer, _ in reads(view):
+        size = surely_known_size(transfer, view) if transfer.request.mode == "octet" else None
+        came = transfer.content
+        if size is not None and came.octets > size and came.last_block is None and not came.cut:
+            yield transfer
 
 
 def _a_moment(turn: Turn, view: View) -> int:
@@ -297,8 +307,13 @@ def _is_cut_short(final: Turn, following: Event, view: View) -> bool:
     return cast("Data", following.packet).length > 0 and (size is None or octets < size)
 
 
-def nothing_new_follows(turn: Turn, view: View) -> Fact:
-    """After the acknowledgment of the short block no further one comes."""
+def nothing_new_follows(turn: Turn | Transfer, view: View) -> Fact:
+    """The last octets come in a short block, and after its acknowledgment no further one comes."""
+    if isinstance(turn, Transfer):
+        last = [e.frame for e in turn.of(Sender.SERVER) if isinstance(e.packet, Data)][-1]
+        due = surely_known_size(turn, view)
+        observed = f"{turn.content.octets} octets came of a file of {due}, and no short block"
+        return broken(observed, turn.request_frames[0], last)
     following = _after_the_end(turn)
     if following is not None:
         return broken(f"{describe(following.packet)} came after the last block", turn.asked.frame, following.frame)
@@ -451,7 +466,7 @@ RULES: tuple[AnyRule, ...] = (
         Scope.SESSION,
         when=ended_and_listened,
         then=nothing_new_follows,
-        expected=("no further block once the short one is acknowledged",),
+        expected=("the last octets in a block that is shorter, and no further block once it is acknowledged",),
         lacking="no file was read to its end",
     ),
     Rule(

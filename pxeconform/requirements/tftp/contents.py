@@ -12,12 +12,26 @@ from pxeconform.sessions.transfers import Sender, Transfer
 
 def known_size(transfer: Transfer, view: View) -> int | None:
     """Octets of the file: claimed, else said in the OACK, else counted in another whole download of it."""
-    claimed = next((f.size for f in view.ledger.claims.files if f.name == transfer.file and f.size is not None), None)
+    claimed = _claimed_size(transfer, view)
     if claimed is not None:
         return claimed
     told = option_number(transfer.acknowledged, "tsize")
     if told is not None and transfer.direction == "read":
         return told
+    return _counted_size(transfer, view)
+
+
+def surely_known_size(transfer: Transfer, view: View) -> int | None:
+    """The same without what the OACK says, which may be wrong."""
+    claimed = _claimed_size(transfer, view)
+    return _counted_size(transfer, view) if claimed is None else claimed
+
+
+def _claimed_size(transfer: Transfer, view: View) -> int | None:
+    return next((f.size for f in view.ledger.claims.files if f.name == transfer.file and f.size is not None), None)
+
+
+def _counted_size(transfer: Transfer, view: View) -> int | None:
     return next((t.content.octets for t in _downloads(view).get(transfer.file, ()) if t is not transfer), None)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
@@ -81,9 +81,12 @@ class Intrusion:
         return self.transfer.events[self.place]
 
 
-def intrusions(view: View) -> Sequence[Intrusion]:
-    """A datagram came to a live transfer from a port that is not the client's identifier."""
-    return view.memo(_intrusions)
+def intrusions(view: View) -> Iterator[Intrusion]:
+    """A datagram came to a live transfer from a port that is not the client's identifier.
+
+    It was no ERROR, which is owed no ERROR in return, and no garbage.
+    """
+    return (one for one in view.memo(_intrusions) if isinstance(one.stray.packet, Ack | Data | Oack))
 
 
 def _intrusions(view: View) -> list[Intrusion]:
@@ -97,9 +100,8 @@ def _intrusions(view: View) -> list[Intrusion]:
         for at, event in enumerate(transfer.events):
             if event.sender is Sender.SERVER and event.destination == transfer.client:
                 pending = event if isinstance(event.packet, Data | Oack) else None
-            legal = isinstance(event.packet, Ack | Data | Oack)
             closed = end is not None and end <= event.time
-            if event.sender is not Sender.STRANGER or not legal or pending is None or closed:
+            if event.sender is not Sender.STRANGER or pending is None or closed:
                 continue
             following = bisect_right(owners, at)
             owner = transfer.events[owners[following]] if following < len(owners) else None
@@ -118,7 +120,7 @@ def foreign_acknowledgments(view: View) -> Iterator[Intrusion]:
 
 def owner_went_on(view: View) -> Iterator[Intrusion]:
     """After the stranger's datagram the owner acknowledged the block that was pending, and it was not the last."""
-    for intrusion in intrusions(view):
+    for intrusion in view.memo(_intrusions):
         owner, pending = intrusion.owner_went_on, intrusion.pending.packet
         expected = pending.block if isinstance(pending, Data) else 0
         went_on = owner is not None and isinstance(owner.packet, Ack) and owner.packet.block == expected

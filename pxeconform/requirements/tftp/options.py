@@ -256,6 +256,11 @@ def lives_on(one: Negotiation, how: str, view: View) -> Fact:
     if not after:
         return unclear("nothing was asked afterwards", *one.frames)
     asked = after[-1].events[0]
+    if not any(t.answered and t.server == server for t in view.transfers):
+        return unclear("the server never answered anything", *one.frames, asked.frame)
+    closed = next((error.frame for error in after[-1].unreachable if error.time >= asked.time), None)
+    if closed is not None:
+        return broken("the server is gone: its port is closed", *one.frames, asked.frame, closed)
     return nothing_came(after[-1], asked, "the server answers nothing any more", view, *one.frames, asked.frame)
 
 

@@ -26,7 +26,7 @@ from pxeconform.requirements.tftp.knocks import knocks
 from pxeconform.requirements.tftp.occasions import describe
 from pxeconform.requirements.tftp.turns import Turn, answer_window, missed, too_short, turns
 from pxeconform.requirements.view import View
-from pxeconform.sessions.transfers import Event, Transfer
+from pxeconform.sessions.transfers import Event, Sender, Transfer
 
 MISSING = "pxeconform-missing-"
 """How the names begin that a run asks for because nobody has them."""
@@ -90,6 +90,9 @@ def _is_silence(turn: Turn, view: View) -> bool:
 
 def _is_dead(turn: Turn, view: View) -> bool:
     """Something before it in the same scenario stopped the server for good: that is charged to what did it."""
+    died_at = view.ledger.target_died_at
+    if died_at is not None and turn.asked.frame > died_at:
+        return True
     scenario, server, asked = turn.asked.scenario, turn.transfer.server, turn.asked.time
     harmless = is_served(turn.transfer, view) or is_missing(turn.transfer.file)
     if not scenario or not harmless:
@@ -204,16 +207,24 @@ def begins_with_data_1(opening: Opening, view: View) -> Fact:
     packet = opening.reply.packet
     if isinstance(packet, Data) and packet.block == 1:
         return kept("answered with DATA 1", *opening.frames)
-    if isinstance(packet, Error) and packet.code == 0:
+    if isinstance(packet, Error) and packet.code == 0 and _may_be_busy(view):
         return unclear(f"refused with {describe(packet)}, which may mean that the server is busy", *opening.frames)
     return broken(f"answered with {describe(packet)}", *opening.frames)
+
+
+def _may_be_busy(view: View) -> bool:
+    """The plainest of requests was refused with ERROR 0 as well, so it need not be what is odd about another one."""
+    return any(isinstance(o.reply.packet, Error) and o.reply.packet.code == 0 for o in bare_reads(view) if o.reply)
 
 
 def is_one_error(opening: Opening, view: View) -> Fact:
     """An ERROR comes, and nothing but an ERROR."""
     if opening.reply is None:
         return nothing_came(opening, view)
-    for event in opening.turn.answers:
+    # From whatever port: who refuses has no transfer. A repeated request may be answered in another way.
+    once = len(opening.transfer.request_frames) == 1
+    elsewhere = (e for e in opening.transfer.of(Sender.SERVER) if once and e.destination == opening.transfer.client)
+    for event in (*opening.turn.answers, *elsewhere):
         if not isinstance(event.packet, Error):
             return broken(f"{describe(event.packet)} came", *opening.frames, event.frame)
     return kept("refused with an ERROR and nothing else", *opening.frames)
@@ -228,7 +239,7 @@ def is_served_in_that_mode(opening: Opening, view: View) -> Fact:
         return kept(f"{mode} is served", *opening.frames)
     if mode == Mode.NETASCII and view.ledger.claims.netascii is False:
         return unsupported(f"netascii is answered with {describe(packet)}, as its ICS says", *opening.frames)
-    if isinstance(packet, Error) and packet.code == 0 and mode == Mode.OCTET:
+    if isinstance(packet, Error) and packet.code == 0 and mode == Mode.OCTET and _may_be_busy(view):
         return unclear(f"refused with {describe(packet)}, which may mean that the server is busy", *opening.frames)
     return broken(f"{mode} is answered with {describe(packet)}", *opening.frames)
 

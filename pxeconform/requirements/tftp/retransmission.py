@@ -5,12 +5,12 @@ Who waits for an answer in vain sends its last packet again, each time after a l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
-from pxeconform.protocol.tftp import Data, Error, option_value
+from pxeconform.protocol.tftp import Ack, Data, Error, Oack, Request, option_value
 from pxeconform.registry.tftp_codes import OptionName
 from pxeconform.requirements.model import (
     AnyRule,
@@ -25,8 +25,8 @@ from pxeconform.requirements.model import (
     kept,
     unclear,
 )
-from pxeconform.requirements.tftp.occasions import is_disturbed, is_last
-from pxeconform.requirements.tftp.turns import Turn, missed, reading_turns, retransmission_window
+from pxeconform.requirements.tftp.occasions import describe, is_disturbed, is_last
+from pxeconform.requirements.tftp.turns import Turn, missed, reading_turns, retransmission_window, turns
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event
 
@@ -49,7 +49,7 @@ _GROWN = 4
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A block was not acknowledged: its first copy, and those that came after it."""
+    """A block (or an OACK, or ACK 0) was not acknowledged: its first copy, and those that came after it."""
 
     turn: Turn
     copies: tuple[Event, ...]
@@ -76,8 +76,12 @@ def _waiting(view: View) -> list[Waiting]:
     disturbed = {id(transfer) for transfer in view.transfers if is_disturbed(transfer)}
     for turn, wanted in reading_turns(view):
         copies = tuple(e for e in turn.data if cast("Data", e.packet).block == wanted)
-        refused = turn.error is not None and len(copies) == 1
-        if not copies or refused or id(turn.transfer) in disturbed:
+        if not copies or id(turn.transfer) in disturbed:
+            continue
+        if turn.error is not None and len(copies) == 1:
+            # A server that ends a transfer because nothing came has to have tried again before.
+            if turn.error.time - copies[0].time > _DOUBLED:
+                found.append(Waiting(turn, copies))
             continue
         waited = None if turn.until is None else turn.until - copies[0].time
         if len(copies) > 1 or waited is None or waited >= retransmission_window(view, turn.transfer.server):
@@ -96,14 +100,23 @@ def waiting_for_the_end(view: View) -> Iterator[Waiting]:
 
 
 def never_acknowledged(view: View) -> Iterator[Waiting]:
-    """A block was not acknowledged any more, came again, and the client listened to the end, if it ever did."""
-    given_up = _given_up(view)
+    """What was not acknowledged any more came again, and the client listened to the end, if it ever did."""
+    given_up = [*_given_up(waiting(view)), *_given_up(_unanswered_openings(view))]
     return iter([one for one in given_up if _came_to_an_end(one, view)] or given_up)
 
 
-def _given_up(view: View) -> list[Waiting]:
+def _unanswered_openings(view: View) -> Iterator[Waiting]:
+    """An OACK, or the ACK 0 of a write, that the client did not go on from."""
+    for turn in turns(view):
+        if isinstance(turn.asked.packet, Request) and not is_disturbed(turn.transfer):
+            copies = tuple(e for e in turn.answers if isinstance(e.packet, Oack) or e.packet == Ack(0))
+            if copies and turn.error is None:
+                yield Waiting(turn, copies)
+
+
+def _given_up(waited: Iterable[Waiting]) -> list[Waiting]:
     found = []
-    for one in waiting(view):
+    for one in waited:
         following = one.turn.following
         if len(one.copies) > 1 and (following is None or isinstance(following.packet, Error)):
             found.append(one)
@@ -123,7 +136,7 @@ def _came_to_an_end(one: Waiting, view: View) -> bool:
 def timers(view: View) -> Iterator[Waiting]:
     """A block came so often that the gaps can be compared, if one ever did; no timeout was agreed (RFC 2349)."""
     free = [one for one in waiting(view) if option_value(one.turn.transfer.acknowledged, OptionName.TIMEOUT) is None]
-    return iter([one for one in free if len(one.gaps) >= _ENOUGH] or [one for one in _given_up(view) if one in free])
+    return iter([one for one in free if len(one.gaps) >= _ENOUGH] or _given_up(free))
 
 
 # -- consequents ------------------------------------------------------------------------------------------------------
@@ -139,6 +152,9 @@ def comes_again(one: Waiting, view: View) -> Fact:
             return broken(f"block {number} came again with other octets", *one.frames[:2], copy.frame)
     if len(one.copies) > 1:
         return kept("the block came again", *one.frames[:3])
+    if one.turn.error is not None:
+        observed = f"{describe(one.turn.error.packet)} came, and block {number} not once again"
+        return broken(observed, *one.frames, one.turn.error.frame)
     window = retransmission_window(view, one.turn.transfer.server)
     return missed(f"block {number} did not come again", one.turn, view, window, *one.frames)
 
@@ -176,6 +192,9 @@ def interval_grows(one: Waiting, view: View) -> Fact:
     for earlier, later in pairwise(gaps):
         if later < _GROWTH * earlier - min(_SLACK * earlier, _SLACK_TIME) and earlier < _GROWN * gaps[0] * 0.8:
             return broken(f"the gaps between copies do not grow exponentially ({shown})", *one.frames)
+    steps = [later - earlier for earlier, later in pairwise(gaps)]
+    if max(steps) - min(steps) <= _SLACK * gaps[0] + _SLACK_TIME:
+        return broken(f"the gaps between copies grow by the same step each time ({shown})", *one.frames)
     return kept(f"the gaps between copies grow ({shown})", *one.frames)
 
 
@@ -223,7 +242,7 @@ RULES: tuple[AnyRule, ...] = (
         Scope.SESSION,
         when=never_acknowledged,
         then=stops_at_last,
-        expected=("some copies of the block, then silence for three times the last gap",),
+        expected=("some copies of what was not acknowledged, then silence for three times the last gap",),
         lacking=_A_FILE,
     ),
     Rule(

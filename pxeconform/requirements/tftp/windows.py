@@ -111,12 +111,13 @@ def _turns_of(one: Negotiation) -> Iterator[Turn]:
             if ack is not None:
                 turn = Turn(one, ack, tuple(blocks), event, within)
                 yield turn
-                distance = (packet.block - turn.acknowledged) & 0xFFFF if isinstance(packet, Ack) else 0
+                distance = transfer.content.distance(turn.acknowledged, packet.block) if isinstance(packet, Ack) else 0
                 whole = len(set(turn.ahead)) >= transfer.window_size
                 within = whole and 0 < distance < transfer.window_size
             ack, blocks = (event if isinstance(packet, Ack) else None), []
         elif ack is not None and isinstance(packet, Data) and event.source[1] == transfer.server_port:
-            blocks.append((event, packet, (packet.block - cast("Ack", ack.packet).block) & 0xFFFF))
+            before = cast("Ack", ack.packet).block
+            blocks.append((event, packet, transfer.content.distance(before, packet.block)))
     if ack is not None:
         yield Turn(one, ack, tuple(blocks), None, within)
 

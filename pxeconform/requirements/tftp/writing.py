@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import cast
 
 from pxeconform.protocol.tftp import Ack, Data, Error, Packet, Request
+from pxeconform.registry.tftp_codes import ErrorCode
 from pxeconform.requirements.model import (
     AnyRule,
     Fact,
@@ -32,6 +33,9 @@ from pxeconform.requirements.tftp.turns import (
 )
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
+
+_AT_ONCE = SECOND // 20
+"""Two acknowledgments that come closer together are a doubled one."""
 
 # -- antecedents ------------------------------------------------------------------------------------------------------
 
@@ -141,20 +145,25 @@ def _packet(event: Event | None) -> object:
 
 
 def read_back(view: View) -> list[tuple[Transfer, Transfer]]:
-    """A file was written whole, and then read whole in octet mode: the two transfers."""
+    """A file was written whole, and then read whole in octet mode, or not found any more: the two transfers."""
     return view.memo(_read_back)
 
 
 def _read_back(view: View) -> list[tuple[Transfer, Transfer]]:
     found, written = [], dict[str, Transfer]()
     for transfer in sorted(view.transfers, key=lambda t: t.started):
-        if not transfer.delivered or transfer.content.sha256 is None:
-            continue
-        if transfer.direction == "write":
+        whole = transfer.delivered and transfer.content.sha256 is not None
+        if whole and transfer.direction == "write":
             written[transfer.file] = transfer
-        elif transfer.file in written and transfer.request.mode == "octet":
+        elif transfer.file in written and transfer.request.mode == "octet" and (whole or _is_not_found(transfer)):
             found.append((written[transfer.file], transfer))
-    return found
+    # Where nothing that was written can be read, that is how the server is set up.
+    return found if any(read.delivered for _, read in found) else []
+
+
+def _is_not_found(transfer: Transfer) -> bool:
+    error = None if transfer.error is None else transfer.error.packet
+    return isinstance(error, Error) and error.code == ErrorCode.FILE_NOT_FOUND and not transfer.data_packets
 
 
 def octet_read_back(view: View) -> Iterator[tuple[Transfer, Transfer]]:
@@ -195,6 +204,7 @@ def begins_with_ack_0(opening: Opening, view: View) -> Fact:
 def each_is_acknowledged(writing: tuple[Transfer, list[tuple[Turn, int]]], view: View) -> Fact:
     """Each block draws the acknowledgment with its own number, in four octets."""
     fresh = writing[1]
+    doubles: list[tuple[Turn, list[Event]]] = []
     for turn, number in fresh:
         for event in turn.answers:
             if not isinstance(event.packet, Ack):
@@ -205,10 +215,17 @@ def each_is_acknowledged(writing: tuple[Transfer, list[tuple[Turn, int]]], view:
             octets = view.payload(event.frame)
             if octets is not None and len(octets) != 4:
                 return broken(f"an ACK of {len(octets)} octets", turn.asked.frame, event.frame)
+        doubled = [e for e in turn.answers if e.packet == Ack(number) and e.time - turn.answers[0].time < _AT_ONCE]
+        if len(doubled) > 1 and turn is not fresh[-1][0]:
+            doubles.append((turn, doubled))
         if turn.first(Ack(number)) is None:
             fact = _not_acknowledged(turn, number, view)
             if fact is not None:
                 return fact
+    if len(doubles) > max(1, len(fresh) // 2):
+        turn, copies = doubles[0]
+        observed = f"{len(doubles)} of {len(fresh)} blocks drew two acknowledgments at once"
+        return broken(observed, turn.asked.frame, *(event.frame for event in copies))
     first, last = fresh[0][0], fresh[-1][0]
     answers = [turn.answers[0].frame for turn in (first, last) if turn.answers]
     return kept("each block drew its own number", first.asked.frame, last.asked.frame, *answers)
@@ -286,6 +303,9 @@ def same_file(pair: tuple[Transfer, Transfer], _: View) -> Fact:
 def _same(pair: tuple[Transfer, Transfer]) -> Fact:
     write, read = pair
     frames = write.request_frames[0], read.request_frames[0]
+    if read.error is not None and not read.delivered:
+        observed = f"what was written and acknowledged is not there: {describe(read.error.packet)}"
+        return broken(observed, *frames, read.error.frame)
     if write.content.sha256 == read.content.sha256:
         return kept("what was read is what was written", *frames)
     octets = f"{write.content.octets} octets were written, {read.content.octets} read"
