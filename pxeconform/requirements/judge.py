@@ -51,7 +51,7 @@ def confirmed(
 
 def judge_view(view: View, rules: Iterable[AnyRule]) -> tuple[Verdict, ...]:
     """The same for sessions that are already there."""
-    facts = {rule.requirement.id: (rule, list(rule.facts(view))) for rule in rules if _selected(rule, view)}
+    facts = {rule.requirement.id: (rule, _facts(rule, view)) for rule in rules if _selected(rule, view)}
     astray = _astray(facts.values())
     return tuple(_verdict(rule, found, astray, view) for rule, found in facts.values())
 
@@ -69,6 +69,19 @@ def _judge_once(trace: Trace, rules: Iterable[AnyRule]) -> tuple[Verdict, ...]:
 def _selected(rule: AnyRule, view: View) -> bool:
     selection = view.ledger.selection
     return selection is None or rule.requirement.id in selection
+
+
+def _facts(rule: AnyRule, view: View) -> list[Fact]:
+    """What the rule finds; and the target's death, where it died of what was played for this requirement alone."""
+    found = list(rule.facts(view))
+    if view.killer is None or rule.requirement.level is Level.MAY:
+        return found
+    frame, scenario = view.killer
+    played = any(r.id == scenario and rule.requirement.id in r.exercises for r in view.ledger.scenarios)
+    told = any(fact.holds is Holds.BROKEN and scenario in fact.scenarios for fact in found)
+    if not played or told:
+        return found
+    return [*found, Fact(Holds.BROKEN, (frame,), "the target answered nobody any more", frozenset({scenario}))]
 
 
 def _astray(judged: Iterable[tuple[AnyRule, list[Fact]]]) -> dict[str, str]:

@@ -151,6 +151,16 @@ class View:
         last = next((d for d in self.trace.datagrams if d.frame == frame), None)
         return None if last is None else (last.time, self.scenario_of(last.frame))
 
+    @cached_property
+    def killer(self) -> tuple[int, str] | None:
+        """The frame that the target died of, and its scenario; `None` where another one was under way too."""
+        frame = self.ledger.target_died_at
+        if frame is None or self._death is None:
+            return None
+        time, scenario = self._death
+        others = (record for record in self.ledger.scenarios if record.id != scenario and record.status == "played")
+        return None if any(one.started <= time <= one.ended for one in others) else (frame, scenario)
+
     def listened(self, endpoint: Endpoint, since: int, until: int) -> bool:
         """Whether a socket of the tester was open there all the time, whatever it may have missed."""
         records = (s for s in self.ledger.sockets if (s.address, s.port) == endpoint)

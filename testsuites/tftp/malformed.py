@@ -24,12 +24,22 @@ def empty_name(play: Play) -> None:
 
 @scenario("TFTP-1350-MAL-03", negative=True)
 def runts(play: Play) -> None:
-    """Datagrams of no, one, two and three octets."""
+    """Datagrams of no, one, two and three octets, to the request port and to a transfer that is under way."""
     for octets in (b"", b"\0", b"\0\1", b"\0\1a", b"\0\3\0"):
         play.knock(octets)
         if not play.is_alive():
             return
+    _send_to_a_transfer(play, b"", b"\0", b"\0\4", b"\0\4\0")
     play.watch()
+
+
+def _send_to_a_transfer(play: Play, *datagrams: bytes) -> None:
+    """By its own client; whether the transfer outlives it does not matter, the server does."""
+    reading = play.read(play.file().name)
+    reading.open()
+    for octets in datagrams:
+        reading.send(octets)
+    play.is_alive()
 
 
 @scenario("TFTP-1350-MAL-04", negative=True)
@@ -60,13 +70,14 @@ def garbage_to_a_transfer(play: Play) -> None:
 
 @scenario("TFTP-1350-ERR-03", negative=True)
 def unknown_opcode(play: Play) -> None:
-    """Operations that do not exist."""
+    """Operations that do not exist, as requests and in a transfer that is under way."""
     request = play.file().name.encode() + b"\0octet\0"
     # Two of them are those of a request to whoever reads but one of their octets.
     for octets in (b"\0\x09" + request, b"\0\0" + request, b"\xff\xff\0\0", b"\1\0" + request, b"\1\1" + request):
         play.knock(octets)
         if not play.is_alive():
             return
+    _send_to_a_transfer(play, b"\0\x09garbage", b"\xff" * 600)
     play.watch()
 
 

@@ -90,9 +90,6 @@ def _is_silence(turn: Turn, view: View) -> bool:
 
 def _is_dead(turn: Turn, view: View) -> bool:
     """Something before it in the same scenario stopped the server for good: that is charged to what did it."""
-    died_at = view.ledger.target_died_at
-    if died_at is not None and turn.asked.frame > died_at:
-        return True
     scenario, server, asked = turn.asked.scenario, turn.transfer.server, turn.asked.time
     harmless = is_served(turn.transfer, view) or is_missing(turn.transfer.file)
     if not scenario or not harmless:
