@@ -387,4 +387,5 @@ def _fetch_outcome(fetch: Fetch, end: int) -> Outcome:
         return Outcome.PROBE if fetch.method == "HEAD" else Outcome.COMPLETE
     if fetch.refused or (fetch.status is not None and fetch.status >= 400):
         return Outcome.REFUSED
-    return Outcome.STALLED if end - fetch.ended >= 5_000_000_000 else Outcome.INCOMPLETE_CAPTURE
+    late = fetch.given_up or end - fetch.waited_since >= 5_000_000_000
+    return Outcome.STALLED if late else Outcome.INCOMPLETE_CAPTURE

@@ -12,7 +12,7 @@ from pxeconform.diagnosis.model import Diagnosis, Rule, diagnoses
 from pxeconform.diagnosis.symptoms import STEP_DOWNLOAD, BootCase
 from pxeconform.diagnosis.transfers import TransferCase, diagnose_transfer
 from pxeconform.registry.dhcp_options import Option
-from pxeconform.registry.screen_codes import IPXE_EFI_CODES, IPXE_LATER_CODES
+from pxeconform.registry.screen_codes import IPXE_EFI_CODES, IPXE_LATER_CODES, CauseCodes
 from pxeconform.sessions.boots import Boot
 from pxeconform.sessions.firmware import Firmware
 from pxeconform.sessions.steps import settled
@@ -177,6 +177,9 @@ BOOT_RULES: tuple[Rule[BootCase], ...] = (
     ),
 )
 
+_DEAF = 3
+"""So many ERRORs for the same file, and the client asks once more: it hears none of them."""
+
 _SEVERITY = {"fatal": 0, "warning": 1, "info": 2}
 
 
@@ -192,6 +195,9 @@ def diagnose_boot(case: BootCase) -> tuple[Diagnosis, ...]:
         "boot_server": boot.boot_server or "?",
     }
     found = diagnoses(BOOT_RULES, case, names) + _of_download(case)
+    if boot.firmware is Firmware.EDK2 and (boot.vendor_class or "").startswith("HTTPClient"):
+        # UEFI HTTP boot prints lines that begin with "Error:", and no numbers.
+        found = [replace(diagnosis, codes=CauseCodes(None, None, None)) for diagnosis in found]
     if boot.firmware is Firmware.IPXE:
         found = [_as_shown(diagnosis, boot) for diagnosis in found]
     unique = {diagnosis.cause: diagnosis for diagnosis in reversed(found)}
@@ -216,8 +222,9 @@ def _of_download(case: BootCase) -> list[Diagnosis]:
     if transfer is None:
         return []
     outcome = settled(found, transfer)
-    others = (each for each in found.downloads if each is not transfer and each.last_acked < 0 and each.error is None)
-    again = tuple(each.request_frames[0] for each in others)
+    others = [each for each in found.downloads if each is not transfer and each.last_acked < 0]
+    refused = [each for each in others if each.error is not None]
+    again = tuple(each.request_frames[0] for each in others if each.error is None or len(refused) >= _DEAF)
     wanted = case.failed_at(STEP_DOWNLOAD)
     return [
         diagnosis

@@ -151,6 +151,10 @@ def no_boot_file(case: BootCase) -> Symptom | None:
     if boot.family == "ipv6":
         text = "there is an address, but no reply has the URL of a boot file (option 59)"
         return Symptom(text, frames, codes=CauseCodes(None, "PXE-E21", codes.ipxe))
+    first = boot.evidence.attempt.first
+    if first is not None and first.message.is_http:
+        text = "there is an address, but no reply has the URL of a boot file, and this client boots by HTTP alone"
+        return Symptom(text, frames, codes=CauseCodes(None, None, None))
     return Symptom("there is an address, but no reply names a boot file or a service to ask for one", frames)
 
 

@@ -13,7 +13,7 @@ from pxeconform.sessions.http import Fetch
 from pxeconform.sessions.steps import http_trouble
 from pxeconform.sessions.transfers import Event, Outcome, Sender, Transfer
 
-_UNREACHABLE = 3
+_UNREACHABLE, _UNREACHABLE_IPV6 = 3, 1
 _LARGEST_UNFRAGMENTED = 1468
 """Octets of a block that still fit into one Ethernet frame: 1500 less IP, UDP and TFTP headers."""
 
@@ -42,6 +42,11 @@ class TransferCase:
         return error.packet
 
     @property
+    def refused_again(self) -> bool:
+        """An ERROR is the first answer, and the client goes on asking for the file."""
+        return self.outcome is Outcome.REFUSED and bool(self.again)
+
+    @property
     def stalled(self) -> bool:
         """It just stopped."""
         return self.outcome is Outcome.STALLED
@@ -53,7 +58,8 @@ def _last_of(transfer: Transfer, sender: Sender) -> Event | None:
 
 def _unreachable(case: TransferCase) -> Symptom | None:
     transfer = case.transfer
-    errors = [d for d in transfer.unreachable if d.code is not None and d.code[0] == _UNREACHABLE]
+    kind = _UNREACHABLE_IPV6 if ":" in transfer.server else _UNREACHABLE
+    errors = [d for d in transfer.unreachable if d.code is not None and d.code[0] == kind]
     of_request = [d for d in errors if d.destination_port == transfer.request_port]
     if transfer.answered or not of_request:
         return None
@@ -63,7 +69,7 @@ def _unreachable(case: TransferCase) -> Symptom | None:
 
 def _error(case: TransferCase, *codes: int) -> Symptom | None:
     packet = case.ended_by_server
-    if packet is None or packet.code not in codes:
+    if packet is None or packet.code not in codes or _data_port(case) is not None:
         return None
     transfer = case.transfer
     event = transfer.error
@@ -128,7 +134,8 @@ def _data_port(case: TransferCase) -> Symptom | None:
     """Replies from the new port are in the trace, yet the client repeats its request as if it saw none."""
     transfer = case.transfer
     reply = next(iter(transfer.of(Sender.SERVER)), None)
-    if not case.stalled or reply is None or transfer.last_acked >= 0 or reply.source[1] == transfer.request_port:
+    deaf = case.stalled or case.refused_again
+    if not deaf or reply is None or transfer.last_acked >= 0 or reply.source[1] == transfer.request_port:
         return None
     if any(isinstance(event.packet, Ack | Error) for event in transfer.of(Sender.CLIENT)):
         return None

@@ -201,6 +201,9 @@ CODES: Mapping[ScreenFamily, Mapping[str, ScreenCode]] = MappingProxyType(
 EDK2_DOWNLOADED_TEXT = "NBP file downloaded successfully."
 """EDK2 prints it before the boot file is started; a refusal follows as a line of ``BdsDxe`` (OVMF-2022.11)."""
 
+EDK2_HTTP_TEXT = "Error: ... (in words and without a number, as Could not retrieve NBP file size from HTTP server)"
+"""UEFI HTTP boot prints a line or two that begin so, whatever failed (OVMF-2022.11)."""
+
 EDK2_WRONG_ARCHITECTURE_TEXT = "Not Found"
 """Status at the end of ``BdsDxe: failed to load`` for a file of another architecture (OVMF-2022.11)."""
 
@@ -231,7 +234,7 @@ SCREEN_TEXTS: Mapping[tuple[str, str], str] = MappingProxyType(
             "nbp-not-started",
             "edk2",
         ): f"{EDK2_DOWNLOADED_TEXT} Then BdsDxe: failed to load ... Access Denied or Not Found",
-        ("http-error", "edk2"): "a line that begins with Error:",
+        ("http-error", "edk2"): EDK2_HTTP_TEXT,
         ("no-dhcp-offer", "u-boot"): "Retry time exceeded",
         ("tftp-silent", "u-boot"): "Retry count exceeded",
         ("tftp-unreachable", "u-boot"): "Retry count exceeded",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from pxeconform.registry.screen_codes import CAUSE_MEANINGS, SCREEN_TEXTS
+from pxeconform.registry.screen_codes import CAUSE_MEANINGS, EDK2_HTTP_TEXT, SCREEN_TEXTS
 from pxeconform.report import words
 from pxeconform.report.screen import Surface
 from pxeconform.report.terminal import Page
@@ -108,6 +108,8 @@ def _screen(page: Page, boot: Dict, cause: Dict) -> None:
     shown = words.screens(cause, boot.get("firmware"))
     own = [screen for screen in shown if screen.own]
     text = SCREEN_TEXTS.get((str(cause.get("cause")), str(boot.get("firmware"))))
+    if boot.get("firmware") == "edk2" and str(boot.get("vendor_class")).startswith("HTTPClient"):
+        text = EDK2_HTTP_TEXT
     if text is not None:
         name = words.FIRMWARE_NAMES.get(str(boot.get("firmware")))
         page.field("Screen", f"{name}: “{text}”", indent=0, width=_LABEL)

@@ -45,6 +45,9 @@ class Wait:
 OFFERS = Wait(2, 6.0, 10.0)
 """Servers look for conflicts before they offer: one to three seconds are usual."""
 
+NO_USE = Wait(1, 5.0, 5.0)
+"""DHCPv6 clients ask for an address within a second or two of the first answer (RFC 8415 section 18.2.1)."""
+
 BINDING = Wait(2, 3.0, 8.0)
 PORT_4011 = Wait(2, 1.0, 4.0)
 """PXE 2.1 Figure 2-2: an answer is due within one second of the first try."""
@@ -214,6 +217,9 @@ def gather(attempt: Attempt, trace: Trace, capture_end: int) -> Evidence:
     found.abandoned = _abandoned(attempt, trace, found.firmware)
     found.offers = _offers(attempt)
     found.file_source, found.lead = _instructions(attempt, found.offers)
+    if first is not None and first.message.is_http and found.lead is Lead.FILE and found.url is None:
+        # A name for TFTP leads nowhere by HTTP (UEFI 2.10 section 24.7.3).
+        found.file_source, found.lead = None, Lead.NOWHERE
     credentials = [text(event.message.boot_file) for event in attempt.of(Role.CREDENTIAL_REPLY)]
     found.credential_file = next((name for name in credentials if name), None)
     found.downloads, found.others = _downloads(attempt, found)

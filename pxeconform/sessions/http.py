@@ -40,6 +40,8 @@ class Fetch:
     octets: int = 0
     refused: bool = False
     """The server reset the connection before it answered."""
+    given_up: bool = False
+    """The client reset the connection before all had come."""
     frames: list[int] = field(default_factory=list)
     head: bytearray = field(default_factory=bytearray)
 
@@ -48,6 +50,11 @@ class Fetch:
         """A good status and as many octets as the header announced."""
         good = self.status is not None and 200 <= self.status < 300
         return good and (self.method == "HEAD" or self.length is None or self.octets >= self.length)
+
+    @property
+    def waited_since(self) -> int:
+        """From when on nothing new came: trying to connect again and again is nothing new."""
+        return self.started if self.method == CONNECT else self.ended
 
     @property
     def is_request(self) -> bool:
@@ -76,6 +83,9 @@ def find_fetches(segments: Iterable[Datagram]) -> list[Fetch]:
             answered = open_.get((*segment.receiver, *segment.sender))
             if answered is not None:
                 _response(answered, segment, reset=bool(flags & _RST))
+            elif flags & _RST and own in open_ and not open_[own].complete:
+                open_[own].given_up = True
+                open_[own].frames.append(segment.frame)
     return sorted([*found, *bare.values()], key=lambda fetch: fetch.started)
 
 

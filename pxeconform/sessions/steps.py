@@ -20,6 +20,7 @@ from pxeconform.sessions.evidence import (
     ASKING,
     BINDING,
     DOWNLOAD,
+    NO_USE,
     OFFERS,
     PORT_4011,
     Evidence,
@@ -147,7 +148,9 @@ def _select(found: Evidence, _: Nbp | None) -> _Found:
     if not usable or found.of(Role.ACK):
         return _Found(None)
     again = [event.time for event in found.of(Role.DISCOVER) if event.time > usable[0].time]
-    if (again or found.gave_up) and found.silent((usable[0].time, *again), OFFERS):
+    # Over IPv6 nobody asks again after an answer that leads nowhere.
+    no_use = found.attempt.family == "ipv6" and found.lead is Lead.NOWHERE and found.silent((usable[0].time,), NO_USE)
+    if no_use or ((again or found.gave_up) and found.silent((usable[0].time, *again), OFFERS)):
         reason = "no offer leads to a boot file" if found.lead is Lead.NOWHERE else "the client requests none of them"
         return _Found(Status.FAILED, (), {"reason": reason})
     return _Found(None)
@@ -356,7 +359,7 @@ def _http_download(found: Evidence) -> _Found:
     if fetch.complete and fetch.method == "GET":
         return _Found(Status.DONE, marks, detail)
     bad = fetch.refused or (fetch.status is not None and fetch.status >= 400)
-    late = found.capture_end - fetch.ended >= 5 * SECOND or found.abandoned is not None
+    late = found.capture_end - fetch.waited_since >= 5 * SECOND or found.abandoned is not None or fetch.given_up
     if fetch.method == ENCRYPTED and not fetch.refused:
         # What comes within TLS nobody can tell; a program that speaks afterwards came whole.
         ran = found.abandoned is not None and not found.abandoned.same_program
