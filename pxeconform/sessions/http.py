@@ -52,6 +52,11 @@ class Fetch:
         return good and (self.method == "HEAD" or self.length is None or self.octets >= self.length)
 
     @property
+    def awaited(self) -> bool:
+        """Neither all of it nor an error has come."""
+        return self.status is None or (self.status < 300 and not self.complete)
+
+    @property
     def waited_since(self) -> int:
         """From when on nothing new came: trying to connect again and again is nothing new."""
         return self.started if self.method == CONNECT else self.ended
@@ -83,7 +88,7 @@ def find_fetches(segments: Iterable[Datagram]) -> list[Fetch]:
             answered = open_.get((*segment.receiver, *segment.sender))
             if answered is not None:
                 _response(answered, segment, reset=bool(flags & _RST))
-            elif flags & _RST and own in open_ and not open_[own].complete:
+            elif flags & _RST and own in open_ and open_[own].awaited:
                 open_[own].given_up = True
                 open_[own].frames.append(segment.frame)
     return sorted([*found, *bare.values()], key=lambda fetch: fetch.started)
