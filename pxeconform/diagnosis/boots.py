@@ -103,7 +103,7 @@ BOOT_RULES: tuple[Rule[BootCase], ...] = (
         "fatal",
         symptoms.http,
         "Ask for the same address with another HTTP client from that subnet, and read the web server's log.",
-        "http && ip.addr == {client}",
+        "(http || tcp.flags.syn == 1 || tcp.flags.reset == 1) && ip.addr == {client}",
     ),
     Rule(
         "nbp-wrong-architecture",

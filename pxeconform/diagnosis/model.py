@@ -34,13 +34,14 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Symptom:
-    """What a rule saw. `codes`, `severity` and `confidence` stand where they differ from the usual."""
+    """What a rule saw. `codes`, `severity`, `confidence` and `advice` stand where they differ from the usual."""
 
     summary: str
     frames: tuple[int, ...] = ()
     confidence: Confidence = "certain"
     codes: CauseCodes | None = None
     severity: Severity | None = None
+    advice: str | None = None
 
 
 Case = TypeVar("Case")
@@ -74,7 +75,7 @@ def _told(rule: Rule[Case], symptom: Symptom, names: dict[str, str]) -> Diagnosi
         symptom.severity or rule.severity,
         symptom.codes or CAUSE_CODES[rule.cause],
         symptom.summary,
-        f"{rule.advice.format_map(names)} Wireshark: {shown}",
+        f"{symptom.advice or rule.advice.format_map(names)} Wireshark: {shown}",
         symptom.confidence,
         spread(symptom.frames),
         shown,

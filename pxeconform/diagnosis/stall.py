@@ -9,6 +9,8 @@ from typing import Literal
 from pxeconform.protocol.tftp import Ack, Data, Oack
 from pxeconform.sessions.attempts import Role
 from pxeconform.sessions.boots import Boot, BootOutcome
+from pxeconform.sessions.http import CONNECT, Fetch
+from pxeconform.sessions.offers import Lead
 from pxeconform.sessions.steps import Status
 from pxeconform.sessions.transfers import Sender
 
@@ -30,7 +32,9 @@ def _offer(_: Boot) -> _Turn:
     return "server", "DHCPOFFER with an address", (Role.DISCOVER,)
 
 
-def _request(_: Boot) -> _Turn:
+def _request(boot: Boot) -> _Turn:
+    if boot.evidence.lead is Lead.NOWHERE:
+        return "server", "offer that names a boot file, or a service to ask for one", (Role.OFFER,)
     return "client", "DHCPREQUEST for one of the offers", (Role.OFFER,)
 
 
@@ -95,10 +99,15 @@ def _seconds_after(boot: Boot, frame: int) -> float | None:
     found = boot.evidence
     role = next((role for role, event in found.attempt.messages if event.frame == frame), None)
     times = [event.time for event in found.of(role)] if role is not None else []
+    fetch = found.fetch if found.download is None else None
+    if fetch is not None and frame in (fetch.last_frame, *fetch.frames):
+        times = [fetch.waited_since]
     download = found.download
     if not times and download is not None:
-        tries = download.request_frames if frame in download.request_frames else (frame,)
-        times = [event.time for event in download.events if event.frame in tries]
+        tries = download.request_frames
+        asked = [event.time for event in download.events if event.frame in tries]
+        # An ACK or a block that is sent again and again is the same wait.
+        times = asked if frame in tries else [download.progressed or download.ended]
     return max(found.until - times[0], 0) / 1e9 if times else None
 
 
@@ -115,6 +124,8 @@ def _find(boot: Boot) -> Stall | None:
     number = wanting[0].number
     if number == 7 and boot.evidence.download is not None:
         return _in_transfer(boot)
+    if number == 7 and boot.evidence.fetch is not None:
+        return _in_fetch(boot.evidence.fetch)
     if number not in _TURNS:
         return Stall("client", "first packet of the program that was loaded", _last_frame(boot))
     waiting_for, owed, roles = _TURNS[number](boot)
@@ -124,6 +135,17 @@ def _find(boot: Boot) -> Stall | None:
 
 def _last_frame(boot: Boot) -> int:
     return max((frame for step in boot.steps for frame in step.frames), default=1)
+
+
+def _in_fetch(fetch: Fetch) -> Stall:
+    if fetch.method == CONNECT:
+        return Stall("server", f"answer to the connection to port {fetch.server_port}", fetch.last_frame)
+    if fetch.status is None:
+        return Stall("server", f"answer to {fetch.method} {fetch.path}", fetch.last_frame)
+    if fetch.status < 300 and fetch.complete:
+        return Stall("client", f"GET {fetch.path}", fetch.last_frame)
+    owed = f"rest of {fetch.path}" if fetch.status < 300 else f"{fetch.path}, status {fetch.status} came"
+    return Stall("server", owed, fetch.last_frame)
 
 
 def _in_transfer(boot: Boot) -> Stall | None:
@@ -142,6 +164,10 @@ def _in_transfer(boot: Boot) -> Stall | None:
     newest = transfer.content.highest
     last_news = next((e for e in reversed(server) if isinstance(e.packet, Data | Oack)), server[-1])
     if newest > acknowledged or acknowledged < 0:
-        return Stall("client", f"ACK of block {newest}", last_news.frame)
+        block = last_news.packet.block if isinstance(last_news.packet, Data) else 0
+        sent = [e.time for e in server if not isinstance(e.packet, Data) or e.packet.block == block]
+        deaf = ", which does not seem to reach it" if any(event.time > sent[0] for event in client) else ""
+        what = "the OACK" if not newest and isinstance(last_news.packet, Oack) else f"block {newest}"
+        return Stall("client", f"ACK of {what}{deaf}", last_news.frame)
     acks = [event for event in client if isinstance(event.packet, Ack)]
     return Stall("server", f"DATA block {newest + 1} of {name}", (acks or client)[-1].frame)

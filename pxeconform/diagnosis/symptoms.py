@@ -14,12 +14,12 @@ from pxeconform.diagnosis.model import Symptom
 from pxeconform.protocol.dhcp import NOWHERE
 from pxeconform.registry.dhcp_options import Option
 from pxeconform.registry.pxe_tags import DiscoveryControl
-from pxeconform.registry.screen_codes import CAUSE_CODES, CauseCodes
+from pxeconform.registry.screen_codes import CAUSE_CODES, IPXE_HTTP_NOT_FOUND, IPXE_HTTP_REFUSED, CauseCodes
 from pxeconform.sessions.attempts import SECOND, Role
 from pxeconform.sessions.boots import Boot, BootOutcome
 from pxeconform.sessions.dhcp import DhcpEvent
 from pxeconform.sessions.firmware import Firmware
-from pxeconform.sessions.http import ENCRYPTED
+from pxeconform.sessions.http import CONNECT, ENCRYPTED, Fetch
 from pxeconform.sessions.offers import Lead, Offer, OfferKind, defects, lead_of, next_server
 from pxeconform.sessions.steps import Status, http_trouble
 
@@ -29,6 +29,7 @@ _LATE = 3 * SECOND
 _SLOW_SERVER = 7 * SECOND // 2
 """Servers that test an address before they offer it take up to three seconds."""
 
+_HTTP_NOT_FOUND = 404
 _AT_ONCE = SECOND // 5
 _STEP_OFFER, _STEP_SELECT, _STEP_ADDRESS, _STEP_DISCOVERY, _STEP_REPLY, STEP_DOWNLOAD = 2, 3, 4, 5, 6, 7
 _STEP_AUTHENTICITY, _STEP_EXECUTE = 8, 9
@@ -123,7 +124,8 @@ def _unheard(case: BootCase, asked: Role, answered: Role) -> Symptom | None:
     if malformed(case) is not None:
         return None
     text = f"{replies[0].server} answers, and the client goes on asking as if nothing came: the answers do not reach it"
-    return Symptom(text, (*case.frames(asked), *(event.frame for event in replies)), "likely")
+    advice = "The answers are sent: find what drops them before the client (DHCP snooping, a filter on its port, VLAN)."
+    return Symptom(text, (*case.frames(asked), *(event.frame for event in replies)), "likely", advice=advice)
 
 
 def _refused(case: BootCase, event: DhcpEvent, kind: Kind) -> tuple[str, ...]:
@@ -150,11 +152,13 @@ def no_boot_file(case: BootCase) -> Symptom | None:
         return Symptom(text, frames, codes=CauseCodes(codes.intel, "PXE-E21", codes.ipxe))
     if boot.family == "ipv6":
         text = "there is an address, but no reply has the URL of a boot file (option 59)"
-        return Symptom(text, frames, codes=CauseCodes(None, "PXE-E21", codes.ipxe))
+        advice = "Let the DHCPv6 server send option 59, as tftp://[address of the server]/file, to this architecture."
+        return Symptom(text, frames, codes=CauseCodes(None, "PXE-E21", codes.ipxe), advice=advice)
     first = boot.evidence.attempt.first
     if first is not None and first.message.is_http:
         text = "there is an address, but no reply has the URL of a boot file, and this client boots by HTTP alone"
-        return Symptom(text, frames, codes=CauseCodes(None, None, None))
+        advice = "Answer class HTTPClient with option 60 HTTPClient and a boot file http://..., or choose PXE in setup."
+        return Symptom(text, frames, codes=CauseCodes(None, None, None), advice=advice)
     return Symptom("there is an address, but no reply names a boot file or a service to ask for one", frames)
 
 
@@ -234,8 +238,11 @@ def nak(case: BootCase) -> Symptom | None:
     if not case.failed_at(_STEP_ADDRESS) or not naks or found.of(Role.ACK):
         return None
     said = (naks[-1].message.get(Option.MESSAGE) or b"").decode("latin-1")
-    text = f"{naks[-1].server} refuses the address with NAK" + (f": {said!r}" if said else "")
-    return Symptom(text, case.frames(Role.REQUEST, Role.NAK))
+    refuses, offered = naks[-1].server, {offer.server for offer in case.boot.offers if offer.selected}
+    text = f"{refuses} refuses the address with NAK" + (f": {said!r}" if said else "")
+    other = f"{refuses} refuses what {', '.join(offered)} offered: let only one of them serve this network."
+    own = f"Look into the log of {refuses} for this client: a lease of another subnet, or an odd reservation."
+    return Symptom(text, case.frames(Role.REQUEST, Role.NAK), advice=other if offered - {refuses} else own)
 
 
 def request_unanswered(case: BootCase) -> Symptom | None:
@@ -274,7 +281,10 @@ def arp(case: BootCase) -> Symptom | None:
     if step is None or target is None:
         return None
     asked = "neighbour solicitations" if case.boot.family == "ipv6" else "ARP requests"
-    return Symptom(f"nobody answers the client's {asked} for {target}", step.frames)
+    codes = CAUSE_CODES["arp-unanswered"]
+    if step.number in (_STEP_DISCOVERY, _STEP_REPLY):
+        codes = replace(codes, ipxe=CAUSE_CODES["boot-server-silent"].ipxe)
+    return Symptom(f"nobody answers the client's {asked} for {target}", step.frames, codes=codes)
 
 
 def wrong_architecture(case: BootCase) -> Symptom | None:
@@ -351,9 +361,24 @@ def http(case: BootCase) -> Symptom | None:
         if found.url is None:
             return None
         text = f"the client asks for nothing at {found.url}: it may not find the server's address (DNS)"
-        return Symptom(text, case.frames(Role.ACK), "possible")
+        advice = "Put the server's address in place of its name into the URL, or check the name servers of option 6."
+        return Symptom(text, case.frames(Role.ACK), "possible", advice=advice)
     frames = (*case.boot.step(STEP_DOWNLOAD).frames, *fetch.frames)
-    return Symptom(http_trouble(fetch), frames, "likely" if fetch.method == ENCRYPTED else "certain")
+    where = f"{fetch.server} port {fetch.server_port}"
+    advice = f"Check that a web server listens on {where}, and that no firewall is before it."
+    return Symptom(
+        http_trouble(fetch),
+        frames,
+        "likely" if fetch.method == ENCRYPTED else "certain",
+        CauseCodes(None, None, _ipxe_over_http(fetch)),
+        advice=advice if fetch.method == CONNECT else None,
+    )
+
+
+def _ipxe_over_http(fetch: Fetch) -> str | None:
+    if fetch.status == _HTTP_NOT_FOUND:
+        return IPXE_HTTP_NOT_FOUND
+    return IPXE_HTTP_REFUSED if fetch.method == CONNECT and fetch.refused else None
 
 
 def incomplete(case: BootCase) -> Symptom | None:
@@ -363,8 +388,10 @@ def incomplete(case: BootCase) -> Symptom | None:
         return None
     step = next((step for step in boot.steps if step.status is Status.NOT_CAPTURED), None)
     done = [frame for each in boot.steps for frame in each.frames]
+    late = step is not None and any(frame for each in boot.steps[step.number :] for frame in each.frames)
     where = f"before step {step.number} ({step.name})" if step is not None else "in the middle"
-    return Symptom(f"the capture begins late or ends {where}", tuple(done[-1:]))
+    text = "the capture begins late: the boot's first packets are not in it" if late else f"the capture ends {where}"
+    return Symptom(text, tuple(done[-1:]))
 
 
 def several_dhcp(case: BootCase) -> Symptom | None:

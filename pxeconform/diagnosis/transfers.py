@@ -14,6 +14,26 @@ from pxeconform.sessions.steps import http_trouble
 from pxeconform.sessions.transfers import Event, Outcome, Sender, Transfer
 
 _UNREACHABLE, _UNREACHABLE_IPV6 = 3, 1
+_SOFT = frozenset({(3, 0), (3, 1), (3, 5)})
+"""Net and host unreachable and source route failed: no reason to give up yet (RFC 1122 section 4.2.3.9)."""
+
+_UNREACHABLE_WORDS = {
+    (3, 0): "net unreachable",
+    (3, 1): "host unreachable",
+    (3, 3): "port unreachable",
+    **dict.fromkeys(((3, 9), (3, 10), (3, 13), (1, 1)), "unreachable, administratively prohibited"),
+    (1, 0): "no route to destination",
+    (1, 3): "address unreachable",
+    (1, 4): "port unreachable",
+}
+"""By type and code (RFC 792, RFC 1122 section 3.2.2.1, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1)."""
+
+_FIREWALL = "A firewall forbids it: let port 69 through there, and what the server sends from other ports."
+_ROUTE = "Correct the next-server address, or give the router that says so a route to it, and the server one back."
+_UNREACHABLE_ADVICE = {
+    **dict.fromkeys(((3, 9), (3, 10), (3, 13), (1, 1)), _FIREWALL),
+    **dict.fromkeys(((3, 0), (3, 1), (1, 0), (1, 3)), _ROUTE),
+}
 _LARGEST_UNFRAGMENTED = 1468
 """Octets of a block that still fit into one Ethernet frame: 1500 less IP, UDP and TFTP headers."""
 
@@ -63,8 +83,17 @@ def _unreachable(case: TransferCase) -> Symptom | None:
     of_request = [d for d in errors if d.destination_port == transfer.request_port]
     if transfer.answered or not of_request:
         return None
-    text = f"{of_request[0].reporter} answers the request for {transfer.file} with ICMP unreachable"
-    return Symptom(text, (*transfer.request_frames, *(d.frame for d in of_request)))
+    what = _UNREACHABLE_WORDS.get(of_request[0].code or (0, 0), "unreachable")
+    text = f"{of_request[0].reporter} answers the request for {transfer.file} with ICMP {what}"
+    codes = CAUSE_CODES["tftp-unreachable"]
+    soft = all(d.code in _SOFT for d in of_request)
+    return Symptom(
+        text,
+        (*transfer.request_frames, *(d.frame for d in of_request)),
+        # EDK2 goes on waiting after these.
+        codes=replace(codes, edk2=CAUSE_CODES["tftp-silent"].edk2) if soft else codes,
+        advice=_UNREACHABLE_ADVICE.get(of_request[0].code or (0, 0)),
+    )
 
 
 def _error(case: TransferCase, *codes: int) -> Symptom | None:
@@ -117,8 +146,14 @@ def _options(case: TransferCase) -> Symptom | None:
     if case.outcome is not Outcome.ABORTED_BY_CLIENT or not refused_options(transfer) or transfer.error is None:
         return None
     oack = [event.frame for event in transfer.of(Sender.SERVER) if isinstance(event.packet, Oack)]
+    frames = (*transfer.request_frames, *oack, transfer.error.frame)
+    if transfer.told_size == 0:
+        text = f"{transfer.server} says that {transfer.file} has 0 octets, and the client wants no empty file"
+        codes = replace(CAUSE_CODES["tftp-option-refused"], edk2=CAUSE_CODES["tftp-unreachable"].edk2)
+        advice = "The file on the server is empty: put the boot file there again, and look for a full disk."
+        return Symptom(text, frames, codes=codes, advice=advice)
     text = f"the client rejects the options that {transfer.server} acknowledged for {transfer.file}"
-    return Symptom(text, (*transfer.request_frames, *oack, transfer.error.frame))
+    return Symptom(text, frames)
 
 
 def _silent(case: TransferCase) -> Symptom | None:

@@ -174,10 +174,14 @@ IPXE_CODES: Mapping[str, ScreenCode] = _by_code(
         _ipxe("0212603c", "Permission denied", "ERROR 2 from the TFTP server"),
         _ipxe("3c126003", "Operation not supported", "another ERROR from the TFTP server (0 was tried)"),
         _ipxe("4c126035", "Connection timed out", "no TFTP answer: ARP, route, port, ICMP or a dead server"),
+        _ipxe("2d0c613b", "No such file or directory", "the HTTP server answers with status 404"),
+        _ipxe("0f0a6039", "Connection reset", "the HTTP server refuses the connection"),
         _ipxe("2e008081", "Exec format error", "boot file of another architecture or format"),
     )
 )
 """iPXE, by the digits at the end of its ``http://ipxe.org/`` address."""
+
+IPXE_HTTP_NOT_FOUND, IPXE_HTTP_REFUSED = "2d0c613b", "0f0a6039"
 
 IPXE_EFI_CODES: Mapping[str, str] = MappingProxyType(
     {
@@ -186,6 +190,8 @@ IPXE_EFI_CODES: Mapping[str, str] = MappingProxyType(
         "2d12603b": "2d12608e",
         "0212603c": "0212608f",
         "4c126035": "4c126092",
+        "2d0c613b": "2d0c618e",
+        "0f0a6039": "0f0a6095",
     }
 )
 """What iPXE shows under UEFI for the same: the last two digits are the platform's own error (IPXE-2019.01, seen)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,25 +23,47 @@ analysed. `python -m tests.causes.accuracy` writes this page, and a test compare
 
 _FIRST_LOOK = """## At first sight
 
-The table shows the state after mending, so it says little about captures to come. When each of these captures was
-analysed for the first time, outcome or first cause were wrong for {wrong} of {all}:
+The table shows the state after mending, so it says little about captures to come. The figures that do are those of the
+first time that each capture was analysed, with the program as it was before. A set was made and its expectations
+written before any of it was analysed; what was then wrong was mended in the diagnosis, and the next set was made.
 
-- the ACKs of a DHCP server were lost behind the capture point: no cause, or `malformed-reply` (2 captures);
-- the first answer of a TFTP server was lost, the client went on with the second: not booted but `capture-incomplete`;
-- GRUB, started by UEFI HTTP boot, looked for a file by TFTP: a boot that succeeded was called `tftp-unreachable`.
+| set | what was new in it | wrong outcome or first cause | wrong or unknown code |
+|---|---|---|---|
+| 1 | all causes and their near misses | 4 of 97 | 16 |
+| 2 | later firmware, other cards, IPv6, HTTP boot, relays, routers, chains of loaders | 11 of 112 | 6 of 57 |
+{third}
+Wrong in set 1: the ACKs of a DHCP server were lost behind the capture point (2 captures); the first answer of a TFTP
+server was lost, the client went on with the second; GRUB, started by HTTP boot, looked for a file by TFTP.
 
-`fragments-lost` had `mtu-black-hole` as second cause. The code on the screen was wrong or unknown for 16 captures, as
-it had never been measured: of iPXE under UEFI, of iPXE for ERRORs of a TFTP server and for a silent proxy, of both for
-offers, ACKs and NAKs that lead nowhere, and of EDK2 for a service that ends in mid-transfer.
+Wrong in set 2:
 
-Captures from which packets are missing, because tcpdump was too slow, were made again. One of them made a download that
-was complete look like `tftp-stalled`, which is a fault of the analysis that is still there.
+- IPv6: neighbour discovery was not read, so a host that is not there was told as an incomplete capture (2 captures); an
+  ICMPv6 error was not known as one; the answer without a boot file was waited for too long;
+- HTTP boot: connections that are tried again and again, or reset by the client, were told as an incomplete capture (2);
+  so was a name that no name server tells, where the capture ends five seconds later; a file name without a URL was told
+  as `offers-ignored`;
+- U-Boot asked eleven times for a file, as a firewall kept the ERRORs from it: `tftp-file-not-found`;
+- an empty boot file, and a web page in place of one, were expected as `nbp-not-started`, and told as
+  `tftp-option-refused` and `nbp-wrong-architecture`. That is what the words of these causes say, so the expectation was
+  mended.
+
+Wrong codes were those of iPXE 1.21 for a missing file, of iPXE for HTTP and for a boot server that is not there, and of
+EDK2 for ICMP net unreachable. Three captures of set 2 turned out to be of other firmware than planned, and are not
+counted. A capture from which tcpdump dropped packets was made again.
 """
+
+_THIRD = ""
+
+
+@cache
+def analysis(capture: str) -> dict[str, Any]:
+    """What `analyze` says of a capture."""
+    return pxeconform.analyze(DATA / capture).to_dict()
 
 
 def given(truth: dict[str, Any]) -> tuple[str, str]:
     """Outcome and first cause that the analysis gives the client's last boot."""
-    boots = pxeconform.analyze(DATA / truth["capture"]).to_dict()["boots"][: len(truth["expected"]["boots"])]
+    boots = analysis(truth["capture"])["boots"][: len(truth["expected"]["boots"])]
     if not boots:
         return "no boot", _NOTHING
     last = boots[-1]
@@ -66,7 +89,7 @@ def page() -> str:
     lines += [f"| {wanted} | {cause} | {count} |" for (wanted, cause), count in sorted(rows.items())]
     lines += ["", "| client | captures |", "|---|---|"]
     lines += [f"| {name} | {count} |" for name, count in sorted(firmware.items())]
-    return "\n".join(lines) + "\n\n" + _FIRST_LOOK.format(wrong=4, all=total)
+    return "\n".join(lines) + "\n\n" + _FIRST_LOOK.format(third=_THIRD)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ Frame = tuple[int, bytes]
 _ETHERNET, _RAW, _COOKED, _COOKED_2 = 1, 101, 113, 276
 _CLIENT = bytes.fromhex("525400770010")
 _OTHER = bytes.fromhex("525400abcdef")
-_PARTS = 8
-"""Each way is tried on every eighth capture, so that all captures are tried and it takes seconds."""
+_PARTS = 24
+"""Each way is tried on some of the captures, so that all captures are tried and it takes seconds."""
 
 
 def frames_of(path: Path) -> list[Frame]:
@@ -139,6 +139,9 @@ WAYS: dict[str, Callable[[list[Frame]], bytes]] = {
 }
 
 
+_ON_ETHERNET = [name for name in NAMES if "any-" not in name]
+
+
 def story(document: dict[str, Any], boots: int) -> list[object]:
     """What is told of the first boots: outcome, steps, causes, codes, and who and what."""
     return [
@@ -177,12 +180,15 @@ def _blocks(frames: list[Frame]) -> dict[tuple[bytes, bytes], list[int]]:
 
 
 _BOOTED = [
-    n for n in NAMES if (truth(n)["expected"]["outcome"], truth(n)["expected"]["first_cause"]) == ("booted", None)
+    n
+    for n in _ON_ETHERNET
+    if not truth(n)["expected"].get("before")
+    and (truth(n)["expected"]["outcome"], truth(n)["expected"]["first_cause"]) == ("booted", None)
 ]
 
 
 @pytest.mark.parametrize("lost", ["last block", "last block and its acknowledgment", "block in the middle"])
-@pytest.mark.parametrize("name", [name for name in _BOOTED if "wrap" not in name])
+@pytest.mark.parametrize("name", [name for name in _BOOTED if "wrap" not in name][::2])
 def test_download_of_which_the_capture_lacks_a_packet_is_still_whole(name: str, lost: str, tmp_path: Path) -> None:
     frames = frames_of(DATA / truth(name)["capture"])
     places = max(_blocks(frames).values(), key=len, default=[])

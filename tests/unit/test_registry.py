@@ -350,7 +350,7 @@ def test_screen_tables_are_keyed_by_their_code_and_family() -> None:
             assert entry.text
             assert entry.trigger
     # A literal that a duplicate key would have swallowed.
-    assert (len(screen_codes.EDK2_CODES), len(screen_codes.IPXE_CODES)) == (11, 8)
+    assert (len(screen_codes.EDK2_CODES), len(screen_codes.IPXE_CODES)) == (11, 10)
     assert {f"PXE-T0{code}" for code in range(9)} <= set(screen_codes.INTEL_CODES)
 
 

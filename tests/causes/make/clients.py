@@ -154,13 +154,6 @@ BIOS_NEXT = replace(
     packages=("qemu-system-x86",),
     device=f"e1000,romfile={_NEXT_ROMS / 'pxe-e1000.rom'}",
 )
-UEFI_IPXE_NEXT = replace(
-    UEFI_IPXE_ROM,
-    told="OVMF 2022.11 with iPXE 1.21.1 as EFI ROM",
-    packages=("qemu-system-x86", "ovmf"),
-    # OVMF has no driver of its own for this card, so the ROM's is the one that is used.
-    device=f"e1000,romfile={_NEXT_ROMS / 'efi-e1000.rom'}",
-)
 
 
 def bios_with(card: str) -> Machine:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.causes.make.scenarios import address, discovery, download, firmware, networks, odd, start, transfer
+from tests.causes.make.scenarios import address, discovery, download, families, firmware, networks, odd, start, transfer
 from tests.causes.make.stage import Scenario
 
 ALL: tuple[Scenario, ...] = (
@@ -12,6 +12,7 @@ ALL: tuple[Scenario, ...] = (
     *transfer.SCENARIOS,
     *start.SCENARIOS,
     *odd.SCENARIOS,
+    *families.SCENARIOS,
     *firmware.SCENARIOS,
     *networks.SCENARIOS,
 )

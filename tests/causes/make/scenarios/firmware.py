@@ -8,7 +8,6 @@ from tests.causes.make.clients import (
     BIOS_NEXT,
     IA32,
     UBOOT,
-    UEFI_IPXE_NEXT,
     UEFI_IPXE_ROM,
     UEFI_NEXT,
     Machine,
@@ -132,6 +131,11 @@ def _uefi_window_loss(stage: Stage) -> None:
     _uefi_window(stage, f"ip saddr {ONE} udp sport 1024-65535 numgen inc mod 25 == 7 drop")
 
 
+def _uefi_loss(stage: Stage) -> None:
+    usual_uefi(stage)
+    stage.obey("udp sport 1024-65535 udp dport 1024-65535 numgen inc mod 25 == 7 drop")
+
+
 def _bios(stage: Stage) -> None:
     usual_bios(stage)
 
@@ -213,7 +217,7 @@ def _boots(name: str, title: str, client: Machine, play: object, until: str, cau
     return Scenario(name, title, client, play, Expected("booted", cause, near=near), until=until, linger=2)
 
 
-_N, _I, _E, _OLD = UEFI_NEXT, BIOS_NEXT, UEFI_IPXE_NEXT, UEFI_IPXE_ROM
+_N, _I, _OLD = UEFI_NEXT, BIOS_NEXT, UEFI_IPXE_ROM
 
 SCENARIOS = (
     _boots("next-uefi-boots", "The usual servers", _N, _uefi, GRUB_RUNS),
@@ -222,15 +226,24 @@ SCENARIOS = (
     _boots(
         "next-uefi-packet-loss-window", "Blocks of windows are lost", _N, _uefi_window_loss, GRUB_RUNS, "packet-loss"
     ),
-    _fails("next-uefi-no-dhcp-offer", "No DHCP server", _N, _nobody, "no-dhcp-offer", _EDK2_GIVES_UP),
-    _fails("next-uefi-proxy-only", "Only a proxy", _N, _proxy_alone, "proxy-only", _EDK2_GIVES_UP),
+    _fails("next-uefi-no-dhcp-offer", "No DHCP server is on the network", _N, _nobody, "no-dhcp-offer", _EDK2_GIVES_UP),
+    _fails(
+        "next-uefi-proxy-only", "dnsmasq is there as proxyDHCP alone", _N, _proxy_alone, "proxy-only", _EDK2_GIVES_UP
+    ),
     _fails("next-uefi-no-boot-file", "No boot file is named", _N, _no_file, "no-boot-file", _EDK2_GIVES_UP),
     _fails(
         "next-uefi-proxy-silent", "Option 60, no port 4011", _N, _class_without_service, "proxy-silent", _EDK2_GIVES_UP
     ),
     _fails("next-uefi-offers-ignored", "Offers are filtered", _N, _uefi_offers_lost, "offers-ignored", _EDK2_GIVES_UP),
     _fails("next-uefi-arp-unanswered", "next-server is not there", _N, _uefi_dead, "arp-unanswered", _EDK2_GIVES_UP),
-    _fails("next-uefi-tftp-unreachable", "No TFTP service", _N, _uefi_no_tftp, "tftp-unreachable", _EDK2_GIVES_UP),
+    _fails(
+        "next-uefi-tftp-unreachable",
+        "No TFTP service: ICMP port unreachable",
+        _N,
+        _uefi_no_tftp,
+        "tftp-unreachable",
+        _EDK2_GIVES_UP,
+    ),
     _fails("next-uefi-tftp-silent", "A firewall before port 69", _N, _uefi_firewall, "tftp-silent", _EDK2_GIVES_UP),
     _fails("next-uefi-data-port", "Data is filtered", _N, _uefi_data_port, "tftp-data-port-blocked", _EDK2_GIVES_UP),
     _fails("next-uefi-not-found", "Upper case in the name", _N, _uefi_misspelt, "tftp-file-not-found", _EDK2_GIVES_UP),
@@ -242,14 +255,21 @@ SCENARIOS = (
     _fails("next-uefi-stalled", "The server's cable is pulled", _N, _uefi_pulled, "tftp-stalled", _EDK2_GIVES_UP),
     _boots("next-ipxe-boots", "The usual servers", _I, _bios, PXELINUX_RUNS),
     _boots("next-ipxe-boots-by-proxy", "Kea, and dnsmasq as proxy", _I, _proxy_beside_kea, PXELINUX_RUNS),
-    _fails("next-ipxe-no-dhcp-offer", "No DHCP server", _I, _nobody, "no-dhcp-offer", IPXE_GIVES_UP),
+    _fails("next-ipxe-no-dhcp-offer", "No DHCP server is on the network", _I, _nobody, "no-dhcp-offer", IPXE_GIVES_UP),
     _fails("next-ipxe-no-boot-file", "No boot file is named", _I, _no_file, "no-boot-file", IPXE_GIVES_UP),
     _fails(
         "next-ipxe-proxy-silent", "Option 60, no port 4011", _I, _class_without_service, "proxy-silent", IPXE_GIVES_UP
     ),
     _fails("next-ipxe-request", "REQUESTs are lost", _I, _bios_request_lost, "dhcp-request-unanswered", IPXE_GIVES_UP),
     _fails("next-ipxe-arp-unanswered", "next-server is not there", _I, _bios_dead, "arp-unanswered", IPXE_GIVES_UP),
-    _fails("next-ipxe-tftp-unreachable", "No TFTP service", _I, _bios_no_tftp, "tftp-unreachable", IPXE_GIVES_UP),
+    _fails(
+        "next-ipxe-tftp-unreachable",
+        "No TFTP service: ICMP port unreachable",
+        _I,
+        _bios_no_tftp,
+        "tftp-unreachable",
+        IPXE_GIVES_UP,
+    ),
     _fails("next-ipxe-tftp-silent", "A firewall before port 69", _I, _bios_firewall, "tftp-silent", IPXE_GIVES_UP),
     _fails(
         "next-ipxe-not-found",
@@ -259,39 +279,164 @@ SCENARIOS = (
         "tftp-file-not-found",
         IPXE_GIVES_UP,
     ),
-    _fails("next-ipxe-access", "Not readable", _I, _bios_unreadable, "tftp-access-violation", IPXE_GIVES_UP),
-    _fails("next-ipxe-stalled", "The server's cable is pulled", _I, _bios_pulled, "tftp-stalled", IPXE_GIVES_UP),
-    _fails("next-ipxe-wrong-file", "An EFI program", _I, _bios_efi_file, "nbp-wrong-architecture", 30.0),
-    _boots("next-ipxe-efi-boots", "The usual servers", _E, _uefi, GRUB_RUNS),
-    _fails("next-ipxe-efi-no-dhcp-offer", "No DHCP server", _E, _nobody, "no-dhcp-offer", IPXE_GIVES_UP),
-    _fails("next-ipxe-efi-not-found", "Misspelt", _E, _uefi_misspelt, "tftp-file-not-found", IPXE_GIVES_UP),
     _fails(
-        "next-ipxe-efi-wrong-file", "PXELINUX for BIOS", _E, _uefi_bios_file, "nbp-wrong-architecture", IPXE_GIVES_UP
+        "next-ipxe-access",
+        "The TFTP service may not read the file",
+        _I,
+        _bios_unreadable,
+        "tftp-access-violation",
+        IPXE_GIVES_UP,
+    ),
+    _fails("next-ipxe-stalled", "The server's cable is pulled", _I, _bios_pulled, "tftp-stalled", IPXE_GIVES_UP),
+    _fails(
+        "next-ipxe-wrong-file",
+        "A BIOS client is given a UEFI program",
+        _I,
+        _bios_efi_file,
+        "nbp-wrong-architecture",
+        30.0,
     ),
     _fails("ipxe-efi-arp-unanswered", "next-server is not there", _OLD, _uefi_dead, "arp-unanswered", IPXE_GIVES_UP),
-    _fails("ipxe-efi-tftp-unreachable", "No TFTP service", _OLD, _uefi_no_tftp, "tftp-unreachable", IPXE_GIVES_UP),
-    _fails("ipxe-efi-wrong-file", "PXELINUX", _OLD, _uefi_bios_file, "nbp-wrong-architecture", IPXE_GIVES_UP),
+    _fails(
+        "ipxe-efi-tftp-unreachable",
+        "No TFTP service: ICMP port unreachable",
+        _OLD,
+        _uefi_no_tftp,
+        "tftp-unreachable",
+        IPXE_GIVES_UP,
+    ),
+    _fails(
+        "ipxe-efi-wrong-file",
+        "iPXE for UEFI is given PXELINUX for BIOS",
+        _OLD,
+        _uefi_bios_file,
+        "nbp-wrong-architecture",
+        IPXE_GIVES_UP,
+    ),
     _fails("ipxe-efi-no-boot-file", "No boot file is named", _OLD, _no_file, "no-boot-file", IPXE_GIVES_UP),
     _fails("ipxe-efi-stalled", "The server's cable is pulled", _OLD, _uefi_pulled, "tftp-stalled", IPXE_GIVES_UP),
     _boots("card-virtio-boots", "dnsmasq does all", bios_with("virtio-net-pci"), _bios_dnsmasq, PXELINUX_RUNS),
     _boots("card-pcnet-boots", "Kea and tftpd-hpa", bios_with("pcnet"), _bios_kea, PXELINUX_RUNS),
     _boots("card-ne2k-boots", "dnsmasq does all", bios_with("ne2k_pci"), _bios_dnsmasq, PXELINUX_RUNS),
     _fails(
-        "card-vmxnet3-data-port", "", bios_with("vmxnet3"), _bios_data_port, "tftp-data-port-blocked", IPXE_GIVES_UP
+        "card-vmxnet3-data-port",
+        "The server's data packets are filtered",
+        bios_with("vmxnet3"),
+        _bios_data_port,
+        "tftp-data-port-blocked",
+        IPXE_GIVES_UP,
     ),
-    _fails("card-pcnet-not-found", "", bios_with("pcnet"), _bios_misspelt, "tftp-file-not-found", IPXE_GIVES_UP),
-    _fails("card-ne2k-tftp-silent", "", bios_with("ne2k_pci"), _bios_firewall, "tftp-silent", IPXE_GIVES_UP),
-    _fails("card-virtio-proxy-only", "", bios_with("virtio-net-pci"), _proxy_alone, "proxy-only", IPXE_GIVES_UP),
-    _fails("ia32-not-found", "Misspelt", IA32, _uefi_misspelt, "tftp-file-not-found", _EDK2_GIVES_UP),
-    _fails("ia32-no-dhcp-offer", "No DHCP server", IA32, _nobody, "no-dhcp-offer", _EDK2_GIVES_UP),
+    _fails(
+        "card-pcnet-not-found",
+        "The boot file is not there",
+        bios_with("pcnet"),
+        _bios_misspelt,
+        "tftp-file-not-found",
+        IPXE_GIVES_UP,
+    ),
+    _fails(
+        "card-ne2k-tftp-silent",
+        "A firewall drops what goes to port 69",
+        bios_with("ne2k_pci"),
+        _bios_firewall,
+        "tftp-silent",
+        IPXE_GIVES_UP,
+    ),
+    _fails(
+        "card-virtio-proxy-only",
+        "dnsmasq is there as proxyDHCP alone",
+        bios_with("virtio-net-pci"),
+        _proxy_alone,
+        "proxy-only",
+        IPXE_GIVES_UP,
+    ),
+    _fails("ia32-not-found", "The boot file is not there", IA32, _uefi_misspelt, "tftp-file-not-found", _EDK2_GIVES_UP),
+    _fails("ia32-no-dhcp-offer", "No DHCP server is on the network", IA32, _nobody, "no-dhcp-offer", _EDK2_GIVES_UP),
     _fails("aa64-no-boot-file", "No boot file is named", AA64, _no_file, "no-boot-file", _EDK2_GIVES_UP, seconds=150),
     _fails(
-        "aa64-tftp-unreachable", "No TFTP service", AA64, _uefi_no_tftp, "tftp-unreachable", _EDK2_GIVES_UP, seconds=150
+        "aa64-tftp-unreachable",
+        "No TFTP service: ICMP port unreachable",
+        AA64,
+        _uefi_no_tftp,
+        "tftp-unreachable",
+        _EDK2_GIVES_UP,
+        seconds=150,
     ),
-    _fails("next-aa64-not-found", "Missing", AA64_NEXT, _missing, "tftp-file-not-found", _EDK2_GIVES_UP, seconds=150),
-    _fails("next-aa64-tftp-silent", "Firewall", AA64_NEXT, _uefi_firewall, "tftp-silent", _EDK2_GIVES_UP, seconds=150),
-    _fails("uboot-no-dhcp-offer", "No DHCP server", UBOOT, _nobody, "no-dhcp-offer", 60.0),
+    _fails(
+        "next-aa64-not-found",
+        "The boot file is not there",
+        AA64_NEXT,
+        _missing,
+        "tftp-file-not-found",
+        _EDK2_GIVES_UP,
+        seconds=150,
+    ),
+    _fails(
+        "next-aa64-tftp-silent",
+        "A firewall drops what goes to port 69",
+        AA64_NEXT,
+        _uefi_firewall,
+        "tftp-silent",
+        _EDK2_GIVES_UP,
+        seconds=150,
+    ),
+    _fails("uboot-no-dhcp-offer", "No DHCP server is on the network", UBOOT, _nobody, "no-dhcp-offer", 60.0),
     _fails("uboot-arp-unanswered", "next-server is not there", UBOOT, _uefi_dead, "arp-unanswered", 70.0),
-    _fails("uboot-data-port", "Data is filtered", UBOOT, _uefi_data_port, "tftp-data-port-blocked", 75.0),
-    _fails("uboot-not-found", "Misspelt", UBOOT, _uefi_misspelt, "tftp-file-not-found", 60.0),
+    Scenario(
+        "uboot-data-port",
+        "Data is filtered: U-Boot asks by two ways, and hears neither ERROR nor DATA",
+        *(UBOOT, _uefi_data_port),
+        Expected(
+            *("failed", "tftp-data-port-blocked"),
+            boots=("u-boot", "u-boot"),
+            before=(("failed", "tftp-data-port-blocked"),),
+        ),
+        until=75.0,
+    ),
+    _fails("uboot-not-found", "The boot file is not there", UBOOT, _uefi_misspelt, "tftp-file-not-found", 60.0),
+    _boots("next-uefi-packet-loss", "Every 25th data packet is lost", UEFI_NEXT, _uefi_loss, GRUB_RUNS, "packet-loss"),
+    _fails(
+        "uboot-tftp-unreachable",
+        "No TFTP service: ICMP port unreachable",
+        UBOOT,
+        _uefi_no_tftp,
+        "tftp-unreachable",
+        75.0,
+    ),
+    _fails(
+        "ia32-tftp-unreachable",
+        "No TFTP service: ICMP port unreachable",
+        IA32,
+        _uefi_no_tftp,
+        "tftp-unreachable",
+        _EDK2_GIVES_UP,
+    ),
+    _fails(
+        "card-vmxnet3-stalled",
+        "The server's cable is pulled in mid-transfer",
+        bios_with("vmxnet3"),
+        _bios_pulled,
+        "tftp-stalled",
+        IPXE_GIVES_UP,
+    ),
+    _fails(
+        "card-pcnet-no-boot-file",
+        "ISC dhcpd names no boot file",
+        bios_with("pcnet"),
+        _no_file,
+        "no-boot-file",
+        IPXE_GIVES_UP,
+    ),
+    _fails(
+        "ipxe-efi-proxy-only", "dnsmasq is there as proxyDHCP alone", _OLD, _proxy_alone, "proxy-only", IPXE_GIVES_UP
+    ),
+    _fails("ipxe-efi-data-port", "Data is filtered", _OLD, _uefi_data_port, "tftp-data-port-blocked", IPXE_GIVES_UP),
+    _fails(
+        "next-aa64-proxy-silent",
+        "Option 60, and nothing on port 4011",
+        AA64_NEXT,
+        _class_without_service,
+        "proxy-silent",
+        _EDK2_GIVES_UP,
+    ),
 )

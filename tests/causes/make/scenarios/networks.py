@@ -1,4 +1,4 @@
-"""Other networks: IPv6, UEFI HTTP boot, relays and routers, chains of loaders, two cards, other capture points."""
+"""Other networks: relays and routers, chains of loaders, two cards, other capture points."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from tests.causes.make.clients import (
     BIOS,
     BIOS_NEXT,
     UEFI,
-    UEFI_6,
     UEFI_HTTP,
     UEFI_NEXT,
-    UEFI_NEXT_6,
-    UEFI_NEXT_HTTP,
 )
 from tests.causes.make.scenarios.common import (
     GRUB_RUNS,
@@ -23,6 +20,7 @@ from tests.causes.make.scenarios.common import (
     PXELINUX,
     PXELINUX_RUNS,
     SNPONLY,
+    THREE,
     TWO,
     grub,
     proxy,
@@ -40,130 +38,6 @@ _HTTP_GIVES_UP = "Error: |BdsDxe: (failed|No boot)"
 _MODULES = Path("/usr/lib/syslinux/modules/bios")
 _MEMDISK = Path("/usr/lib/syslinux/memdisk")
 SIX = "fd00:77::1"
-
-
-# IPv6
-
-
-def _six(stage: Stage, *options: str, file: str = "grub.efi", tftp: bool = True, url: str = "") -> None:
-    """dnsmasq with router advertisements, DHCPv6 and TFTP."""
-    grub(stage)
-    stage.host("one", f"{SIX}/64")
-    options = ("--dhcp-range=fd00:77::100,fd00:77::1ff,64,10m", "--enable-ra", *options)
-    named = f"--dhcp-option=option6:bootfile-url,{url or f'tftp://[{SIX}]/{file}'}"
-    dnsmasq(stage, "one", *options, *([named] if file else []), ports=())
-    if tftp:
-        stage.stop("dnsmasq", "one")
-        dnsmasq(stage, "one", *options, *([named] if file else []), *_tftp(stage), ports=())
-
-
-def _tftp(stage: Stage) -> tuple[str, str]:
-    return "--enable-tftp", f"--tftp-root={stage.files}"
-
-
-def _six_good(stage: Stage) -> None:
-    _six(stage)
-
-
-def _six_no_url(stage: Stage) -> None:
-    _six(stage, file="")
-
-
-def _six_missing(stage: Stage) -> None:
-    _six(stage, file="missing.efi")
-
-
-def _six_firewall(stage: Stage) -> None:
-    _six(stage)
-    stage.obey("udp dport 69 drop")
-
-
-def _six_no_tftp(stage: Stage) -> None:
-    _six(stage, tftp=False)
-
-
-def _six_dead(stage: Stage) -> None:
-    _six(stage, url="tftp://[fd00:77::9]/grub.efi")
-
-
-def _six_reply_lost(stage: Stage) -> None:
-    _six(stage)
-    stage.obey("udp sport 547 @th,64,8 7 drop")
-
-
-def _six_wrong(stage: Stage) -> None:
-    _six(stage, file="pxelinux.0")
-    stage.file("pxelinux.0", PXELINUX)
-
-
-def _six_pulled(stage: Stage) -> None:
-    _six(stage)
-
-    def pull(stage: Stage) -> None:
-        stage.wait_for_octets(40_000)
-        stage.wire.ip("link", "set", "to-one", "down")
-
-    stage.later.append(pull)
-
-
-# UEFI HTTP boot
-
-
-def _web(stage: Stage, url: str, *options: str, server: bool = True) -> None:
-    grub(stage)
-    stage.host("one", ONE)
-    dnsmasq(
-        *(stage, "one", POOL, "--dhcp-vendorclass=set:http,HTTPClient", f"--dhcp-boot=tag:http,{url}"),
-        *("--dhcp-option-force=tag:http,60,HTTPClient", *options),
-    )
-    if server:
-        nginx(stage, "one")
-
-
-def _web_good(stage: Stage) -> None:
-    _web(stage, f"http://{ONE}/grub.efi")
-
-
-def _web_missing(stage: Stage) -> None:
-    _web(stage, f"http://{ONE}/boot/grub.efi")
-
-
-def _web_forbidden(stage: Stage) -> None:
-    (stage.files / "loader").mkdir()
-    _web(stage, f"http://{ONE}/loader/")
-
-
-def _web_firewall(stage: Stage) -> None:
-    _web(stage, f"http://{ONE}/grub.efi")
-    stage.obey("tcp dport 80 drop")
-
-
-def _web_dead(stage: Stage) -> None:
-    _web(stage, "http://10.77.0.9/grub.efi", server=False)
-
-
-def _web_breaks(stage: Stage) -> None:
-    _web(stage, f"http://{ONE}/grub.efi")
-    stage.obey("tcp sport 80 quota over 60000 bytes drop")
-
-
-def _web_name(stage: Stage) -> None:
-    """The URL has a name, and the name server of option 6 does not run."""
-    _web(stage, "http://boot.example/grub.efi", f"--dhcp-option=6,{ONE}")
-
-
-def _web_by_pxe_server(stage: Stage) -> None:
-    """A server for PXE alone: a file name, and no class HTTPClient."""
-    usual_uefi(stage)
-
-
-def _web_unanswered(stage: Stage) -> None:
-    stage.host("one", ONE)
-
-
-def _tftp_missing_then_web(stage: Stage) -> None:
-    """PXE over IPv4 finds no file; the next way to boot, HTTP, works."""
-    _web(stage, f"http://{ONE}/grub.efi", "--dhcp-boot=tag:!http,missing.efi", *_tftp(stage))
 
 
 # Relays, routers and firewalls on the way
@@ -315,6 +189,38 @@ def _script_gone(stage: Stage) -> None:
     (stage.files / "boot.ipxe").unlink()
 
 
+def _script_closed(stage: Stage) -> None:
+    _script(stage, "", web=True)
+    stage.stop("nginx", "one")
+
+
+def _page_bios(stage: Stage) -> None:
+    """iPXE looks into what it got, and finds neither program nor script."""
+    usual_bios(stage, filename="loader")
+    stage.file("loader", b"<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>\n" * 9000)
+
+
+def _gateway_deaf(stage: Stage) -> None:
+    _relayed(stage, "grub.efi")
+    stage.obey('oifname "to-client" arp operation reply drop')
+
+
+def _proxies(stage: Stage) -> None:
+    stage.host("one", ONE)
+    isc(stage, "one", "")
+    stage.host("two", TWO)
+    grub(stage)
+    proxy(stage, "two", "--pxe-service=X86-64_EFI,Linux,grub.efi")
+    stage.host("three", THREE)
+    proxy(stage, "three", "--pxe-service=x86PC,Linux,other")
+
+
+def _loader_nothing(stage: Stage) -> None:
+    stage.file("snponly.efi", SNPONLY)
+    stage.host("one", ONE)
+    dnsmasq(stage, "one", POOL, "--dhcp-match=set:ipxe,175", "--dhcp-boot=tag:!ipxe,snponly.efi", tftp=True)
+
+
 def _loader(stage: Stage, second: str, *, web: bool = True) -> None:
     """iPXE for UEFI by TFTP, and what it loads then."""
     stage.file("snponly.efi", SNPONLY)
@@ -429,75 +335,39 @@ def _failed(cause: str, *boots: str, **more: object) -> Expected:
 
 
 SCENARIOS = (
+    Scenario("relay-boots", "The DHCP server is behind a relay (dhcrelay)", BIOS, _relayed, _HAPPENED, PXELINUX_RUNS),
     Scenario(
-        "ipv6-boots", "DHCPv6 and TFTP by dnsmasq", UEFI_6, _six_good, _HAPPENED, "GRUB|grub", filters=_V6, linger=4
+        "relay-uefi-boots",
+        "The DHCP server is behind a relay (dhcrelay)",
+        UEFI_NEXT,
+        _relayed_uefi,
+        _HAPPENED,
+        GRUB_RUNS,
     ),
-    Scenario("ipv6-next-boots", "The same", UEFI_NEXT_6, _six_good, _HAPPENED, "GRUB|grub", filters=_V6, linger=4),
     Scenario(
-        "ipv6-no-boot-file", "No option 59", UEFI_6, _six_no_url, _failed("no-boot-file"), _EDK2_GIVES_UP, filters=_V6
+        "relay-no-server",
+        "The relay forwards, and no server is there",
+        BIOS,
+        _relay_without_server,
+        _failed("no-dhcp-offer"),
+        IPXE_GIVES_UP,
     ),
     Scenario(
-        "ipv6-not-found", "Missing", UEFI_6, _six_missing, _failed("tftp-file-not-found"), _EDK2_GIVES_UP, filters=_V6
-    ),
-    Scenario(
-        "ipv6-next-not-found",
-        "",
-        UEFI_NEXT_6,
-        _six_missing,
-        _failed("tftp-file-not-found"),
+        "relay-tftp-unreachable",
+        "Behind a router, no TFTP service runs",
+        UEFI,
+        _relayed_no_tftp,
+        _failed("tftp-unreachable"),
         _EDK2_GIVES_UP,
-        filters=_V6,
-    ),
-    Scenario("ipv6-tftp-silent", "", UEFI_6, _six_firewall, _failed("tftp-silent"), _EDK2_GIVES_UP, filters=_V6),
-    Scenario(
-        "ipv6-tftp-unreachable", "", UEFI_6, _six_no_tftp, _failed("tftp-unreachable"), _EDK2_GIVES_UP, filters=_V6
-    ),
-    Scenario("ipv6-arp-unanswered", "", UEFI_6, _six_dead, _failed("arp-unanswered"), _EDK2_GIVES_UP, filters=_V6),
-    Scenario(
-        "ipv6-next-arp-unanswered", "", UEFI_NEXT_6, _six_dead, _failed("arp-unanswered"), _EDK2_GIVES_UP, filters=_V6
     ),
     Scenario(
-        *("ipv6-reply-lost", "REPLYs are lost behind the capture point", UEFI_6, _six_reply_lost),
-        *(_failed("dhcp-request-unanswered"), _EDK2_GIVES_UP),
-        filters=_V6,
+        "relay-not-found",
+        "Behind a router, the file is not there",
+        BIOS_NEXT,
+        _relayed_missing,
+        _failed("tftp-file-not-found"),
+        IPXE_GIVES_UP,
     ),
-    Scenario("ipv6-wrong-file", "", UEFI_6, _six_wrong, _failed("nbp-wrong-architecture"), _REFUSED, filters=_V6),
-    Scenario("ipv6-stalled", "", UEFI_6, _six_pulled, _failed("tftp-stalled"), _EDK2_GIVES_UP, filters=_V6),
-    Scenario("http-next-boots", "nginx", UEFI_NEXT_HTTP, _web_good, _HAPPENED, GRUB_RUNS + "|GRUB", linger=3),
-    Scenario("http-next-missing", "404", UEFI_NEXT_HTTP, _web_missing, _failed("http-error"), _HTTP_GIVES_UP),
-    Scenario("http-forbidden", "403", UEFI_HTTP, _web_forbidden, _failed("http-error"), _HTTP_GIVES_UP),
-    Scenario(
-        "http-firewall",
-        "SYNs are dropped",
-        UEFI_HTTP,
-        _web_firewall,
-        _failed("http-error"),
-        _HTTP_GIVES_UP,
-        seconds=150,
-    ),
-    Scenario("http-dead-host", "", UEFI_HTTP, _web_dead, _failed("arp-unanswered"), _HTTP_GIVES_UP, seconds=150),
-    Scenario(
-        "http-breaks", "Stops in the middle", UEFI_HTTP, _web_breaks, _failed("http-error"), _HTTP_GIVES_UP, seconds=150
-    ),
-    Scenario(
-        "http-name", "The name server is down", UEFI_HTTP, _web_name, _failed("http-error"), _HTTP_GIVES_UP, seconds=150
-    ),
-    Scenario("http-no-url", "", UEFI_HTTP, _web_by_pxe_server, _failed("no-boot-file"), _HTTP_GIVES_UP, seconds=120),
-    Scenario(
-        "http-no-dhcp-offer", "", UEFI_NEXT_HTTP, _web_unanswered, _failed("no-dhcp-offer"), _HTTP_GIVES_UP, seconds=120
-    ),
-    Scenario(
-        *("then-http-boots", "PXE finds no file, HTTP boot does", UEFI, _tftp_missing_then_web),
-        Expected("booted", near=_NEAR, boots=("edk2", "edk2"), before=(("failed", "tftp-file-not-found"),)),
-        *(GRUB_RUNS + "|GRUB",),
-        seconds=150,
-        linger=3,
-    ),
-    Scenario("relay-boots", "dhcrelay", BIOS, _relayed, _HAPPENED, PXELINUX_RUNS),
-    Scenario("relay-uefi-boots", "dhcrelay", UEFI_NEXT, _relayed_uefi, _HAPPENED, GRUB_RUNS),
-    Scenario("relay-no-server", "", BIOS, _relay_without_server, _failed("no-dhcp-offer"), IPXE_GIVES_UP),
-    Scenario("relay-tftp-unreachable", "", UEFI, _relayed_no_tftp, _failed("tftp-unreachable"), _EDK2_GIVES_UP),
-    Scenario("relay-not-found", "", BIOS_NEXT, _relayed_missing, _failed("tftp-file-not-found"), IPXE_GIVES_UP),
     Scenario("router-no-route", "ICMP net unreachable", UEFI, _no_route, _failed("tftp-unreachable"), _EDK2_GIVES_UP),
     Scenario(
         "prohibited-uefi", "ICMP host prohibited", UEFI, _prohibited_uefi, _failed("tftp-unreachable"), _EDK2_GIVES_UP
@@ -505,32 +375,107 @@ SCENARIOS = (
     Scenario(
         "prohibited-bios", "ICMP host prohibited", BIOS, _prohibited_bios, _failed("tftp-unreachable"), IPXE_GIVES_UP
     ),
-    Scenario("menu-to-nobody-bios", "", BIOS, _menu_to_nobody, _failed("arp-unanswered"), IPXE_GIVES_UP),
-    Scenario("menu-to-nobody-uefi", "", UEFI, _menu_to_nobody, _failed("arp-unanswered"), _EDK2_GIVES_UP),
-    Scenario("no-next-server-uefi", "", UEFI, _no_next_server, _failed("tftp-unreachable"), _EDK2_GIVES_UP),
+    Scenario(
+        "menu-to-nobody-bios",
+        "The menu's boot server is not there",
+        BIOS,
+        _menu_to_nobody,
+        _failed("arp-unanswered"),
+        IPXE_GIVES_UP,
+    ),
+    Scenario(
+        "menu-to-nobody-uefi",
+        "The menu's boot server is not there",
+        UEFI,
+        _menu_to_nobody,
+        _failed("arp-unanswered"),
+        _EDK2_GIVES_UP,
+    ),
+    Scenario(
+        "no-next-server-uefi",
+        "Kea names a file and no server, and has no TFTP",
+        UEFI,
+        _no_next_server,
+        _failed("tftp-unreachable"),
+        _EDK2_GIVES_UP,
+    ),
     Scenario(
         "second-server-no-file",
-        "",
+        "The client hears only a server that names no file",
         BIOS,
         _second_server_without_file,
         _failed("no-boot-file", also=("conflicting-dhcp-servers",)),
         IPXE_GIVES_UP,
     ),
-    Scenario("proxy-file-missing-uefi", "", UEFI, _proxy_missing, _failed("tftp-file-not-found"), _EDK2_GIVES_UP),
-    Scenario("proxy-file-missing-bios", "", BIOS_NEXT, _proxy_missing, _failed("tftp-file-not-found"), IPXE_GIVES_UP),
     Scenario(
-        *("late-link-uefi", "Spanning tree", UEFI, _spanning_tree, Expected("booted", "late-link"), GRUB_RUNS),
+        "proxy-file-missing-uefi",
+        "The proxy's file is not there",
+        UEFI,
+        _proxy_missing,
+        _failed("tftp-file-not-found"),
+        _EDK2_GIVES_UP,
+    ),
+    Scenario(
+        "proxy-file-missing-bios",
+        "The proxy's file is not there",
+        BIOS_NEXT,
+        _proxy_missing,
+        _failed("tftp-file-not-found"),
+        IPXE_GIVES_UP,
+    ),
+    Scenario(
+        *(
+            "late-link-uefi",
+            "Spanning tree blocks the port for ten seconds",
+            UEFI,
+            _spanning_tree,
+            Expected("booted", "late-link"),
+            GRUB_RUNS,
+        ),
         point="client",
     ),
-    Scenario("truncated-loader", "", UEFI, _truncated, _failed("nbp-not-started"), _REFUSED, linger=12),
-    Scenario("page-as-loader", "", UEFI_NEXT, _page, _failed("nbp-not-started"), _REFUSED, linger=12),
-    Scenario("empty-loader", "", UEFI, _empty, _failed("nbp-not-started"), rf"{_REFUSED}|{_EDK2_GIVES_UP}", linger=12),
-    Scenario("script-tftp-boots", "", BIOS, _script_tftp, _HAPPENED, "MEMDISK"),
-    Scenario("script-http-boots", "", BIOS_NEXT, _script_web, _HAPPENED, "MEMDISK"),
-    Scenario("script-http-gone", "", BIOS, _script_gone, _failed("http-error"), IPXE_GIVES_UP),
+    Scenario(
+        "truncated-loader",
+        "The boot file is cut off in its middle",
+        UEFI,
+        _truncated,
+        _failed("nbp-not-started"),
+        _REFUSED,
+        linger=12,
+    ),
+    Scenario(
+        "page-as-loader",
+        "The boot file is a web page",
+        UEFI_NEXT,
+        _page,
+        _failed("nbp-wrong-architecture"),
+        _REFUSED,
+        linger=12,
+    ),
+    Scenario(
+        "empty-loader",
+        "The boot file is empty",
+        UEFI,
+        _empty,
+        _failed("tftp-option-refused"),
+        rf"{_REFUSED}|{_EDK2_GIVES_UP}",
+        linger=12,
+    ),
+    Scenario("script-tftp-boots", "iPXE runs a script that it got by TFTP", BIOS, _script_tftp, _HAPPENED, "MEMDISK"),
+    Scenario(
+        "script-http-boots", "iPXE runs a script that it got by HTTP", BIOS_NEXT, _script_web, _HAPPENED, "MEMDISK"
+    ),
+    Scenario(
+        "script-http-gone",
+        "The script's URL gives status 404",
+        BIOS,
+        _script_gone,
+        _failed("http-error"),
+        IPXE_GIVES_UP,
+    ),
     Scenario(
         "loader-http-boots",
-        "",
+        "iPXE by TFTP, then GRUB by HTTP",
         UEFI,
         _loader_web,
         Expected("booted", near=_NEAR, boots=_THEN_IPXE),
@@ -540,7 +485,7 @@ SCENARIOS = (
     ),
     Scenario(
         "loader-script-boots",
-        "",
+        "iPXE by TFTP, then a script by HTTP",
         UEFI,
         _loader_script,
         Expected("booted", near=_NEAR, boots=_THEN_IPXE),
@@ -549,11 +494,17 @@ SCENARIOS = (
         linger=3,
     ),
     Scenario(
-        "loader-http-gone", "", UEFI, _loader_web_gone, _failed("http-error", *_THEN_IPXE), IPXE_GIVES_UP, seconds=120
+        "loader-http-gone",
+        "iPXE by TFTP, then status 404",
+        UEFI,
+        _loader_web_gone,
+        _failed("http-error", *_THEN_IPXE),
+        IPXE_GIVES_UP,
+        seconds=120,
     ),
     Scenario(
         "loader-http-closed",
-        "",
+        "iPXE by TFTP, then no web server",
         UEFI,
         _loader_web_closed,
         _failed("http-error", *_THEN_IPXE),
@@ -562,7 +513,7 @@ SCENARIOS = (
     ),
     Scenario(
         "loader-tftp-gone",
-        "",
+        "iPXE by TFTP, then a file that is not there",
         UEFI,
         _loader_tftp_gone,
         _failed("tftp-file-not-found", *_THEN_IPXE),
@@ -571,7 +522,7 @@ SCENARIOS = (
     ),
     Scenario(
         "http-loader-boots",
-        "",
+        "UEFI HTTP boot of iPXE, then GRUB by HTTP",
         UEFI_HTTP,
         _web_loader,
         Expected("booted", near=_NEAR, boots=_THEN_IPXE),
@@ -579,8 +530,8 @@ SCENARIOS = (
         seconds=150,
         linger=3,
     ),
-    Scenario("pxelinux-kernel-boots", "", BIOS, _linux_tftp, _HAPPENED, "MEMDISK"),
-    Scenario("lpxelinux-http-boots", "", BIOS, _linux_web, _HAPPENED, "MEMDISK"),
+    Scenario("pxelinux-kernel-boots", "PXELINUX loads a kernel by TFTP", BIOS, _linux_tftp, _HAPPENED, "MEMDISK"),
+    Scenario("lpxelinux-http-boots", "LPXELINUX loads a kernel by HTTP", BIOS, _linux_web, _HAPPENED, "MEMDISK"),
     Scenario(
         *("two-cards", "The first card's network has no DHCP server", _TWO_CARDS, _spare_card),
         Expected("booted", near=_NEAR, boots=("ipxe", "ipxe"), before=(("failed", "no-dhcp-offer"),)),
@@ -589,11 +540,27 @@ SCENARIOS = (
     ),
     Scenario("any-boots", "Captured on all interfaces", UEFI, _good_uefi, _HAPPENED, GRUB_RUNS, point="any"),
     Scenario("any-bios-boots", "Captured on all interfaces", BIOS, _good_bios, _HAPPENED, PXELINUX_RUNS, point="any"),
-    Scenario("any-not-found", "", UEFI, _missing_uefi, _failed("tftp-file-not-found"), _EDK2_GIVES_UP, point="any"),
-    Scenario("server-side-boots", "", BIOS_NEXT, _good_bios, _HAPPENED, PXELINUX_RUNS, point="to-one"),
+    Scenario(
+        "any-not-found",
+        "The boot file is not there, on all interfaces",
+        UEFI,
+        _missing_uefi,
+        _failed("tftp-file-not-found"),
+        _EDK2_GIVES_UP,
+        point="any",
+    ),
+    Scenario(
+        "server-side-boots",
+        "Captured at the server's port",
+        BIOS_NEXT,
+        _good_bios,
+        _HAPPENED,
+        PXELINUX_RUNS,
+        point="to-one",
+    ),
     Scenario(
         "server-side-data-port",
-        "",
+        "Data is filtered behind the server's port",
         UEFI,
         _data_port_uefi,
         _failed("tftp-data-port-blocked"),
@@ -601,7 +568,13 @@ SCENARIOS = (
         point="to-one",
     ),
     Scenario(
-        "client-side-tftp-silent", "", BIOS, _firewall_bios, _failed("tftp-silent"), IPXE_GIVES_UP, point="client"
+        "client-side-tftp-silent",
+        "A firewall, seen at the client's port",
+        BIOS,
+        _firewall_bios,
+        _failed("tftp-silent"),
+        IPXE_GIVES_UP,
+        point="client",
     ),
     Scenario(
         "client-side-data-port",
@@ -612,5 +585,61 @@ SCENARIOS = (
         _EDK2_GIVES_UP,
         point="client",
     ),
-    Scenario("begins-late", "", BIOS, _good_bios, Expected("incomplete", "capture-incomplete"), PXELINUX_RUNS, count=5),
+    Scenario(
+        "begins-late",
+        "tcpdump is stopped after five packets",
+        BIOS,
+        _good_bios,
+        Expected("incomplete", "capture-incomplete"),
+        PXELINUX_RUNS,
+        count=5,
+    ),
+    Scenario(
+        *("script-http-closed", "iPXE is sent to a web server that is not there", BIOS, _script_closed),
+        _failed("http-error"),
+        IPXE_GIVES_UP,
+    ),
+    Scenario(
+        *("script-next-http-gone", "The script's URL gives status 404", BIOS_NEXT, _script_gone),
+        _failed("http-error"),
+        IPXE_GIVES_UP,
+    ),
+    Scenario(
+        *("loader-nothing", "iPXE is loaded, and no file is named for it", UEFI_NEXT, _loader_nothing),
+        _failed("no-boot-file", *_THEN_IPXE),
+        IPXE_GIVES_UP,
+        seconds=120,
+        linger=16,
+    ),
+    Scenario(
+        *("relay-dead-gateway", "The router answers DHCP's relay and no ARP", UEFI, _gateway_deaf),
+        _failed("arp-unanswered"),
+        _EDK2_GIVES_UP,
+    ),
+    Scenario(
+        *("next-menu-to-nobody", "The menu's boot server is not there", BIOS_NEXT, _menu_to_nobody),
+        _failed("arp-unanswered"),
+        IPXE_GIVES_UP,
+    ),
+    Scenario(
+        *("next-prohibited", "ICMP host prohibited", UEFI_NEXT, _prohibited_uefi),
+        _failed("tftp-unreachable"),
+        _EDK2_GIVES_UP,
+    ),
+    Scenario(
+        *("next-page", "The boot file is a web page", BIOS, _page_bios),
+        _failed("nbp-wrong-architecture"),
+        IPXE_GIVES_UP,
+    ),
+    Scenario(
+        *("two-proxies-one-silent", "One proxy has a file, another one's port 4011 is closed", UEFI, _proxies),
+        Expected("booted"),
+        GRUB_RUNS,
+    ),
+    Scenario(
+        *("next-relay-boots-any", "Captured on all interfaces", BIOS_NEXT, _relayed),
+        _HAPPENED,
+        PXELINUX_RUNS,
+        point="any",
+    ),
 )
