@@ -92,7 +92,7 @@ def _astray(judged: Iterable[tuple[AnyRule, list[Fact]]]) -> dict[str, str]:
 
 def _verdict(rule: AnyRule, found: list[Fact], astray: Mapping[str, str], view: View) -> Verdict:
     requirement = rule.requirement
-    records = [_excused(r, astray) for r in view.ledger.scenarios if requirement.id in r.exercises]
+    records = [_excused(r, astray, view) for r in view.ledger.scenarios if requirement.id in r.exercises]
     facts = found + _damage(view)
     result, reason, shown = _fold(rule, facts, records, view)
     frames = sorted({frame for fact in shown for frame in fact.frames})
@@ -112,9 +112,16 @@ def _verdict(rule: AnyRule, found: list[Fact], astray: Mapping[str, str], view: 
     )
 
 
-def _excused(record: ScenarioRecord, astray: Mapping[str, str]) -> ScenarioRecord:
-    """A scenario plays against a server that keeps the rules: where one is broken, it need not come to its point."""
-    if record.reason or record.id not in astray:
+def _excused(record: ScenarioRecord, astray: Mapping[str, str], view: View) -> ScenarioRecord:
+    """A scenario plays against a server that keeps the rules: where one is broken, it need not come to its point.
+
+    Nor where the tester itself stood still meanwhile.
+    """
+    if record.reason:
+        return record
+    if any(start < record.ended and end > record.started for start, end in view.ledger.stalls):
+        return replace(record, reason=f"the tester itself stalled while {record.id} was played")
+    if record.id not in astray:
         return record
     return replace(record, reason=f"in {record.id} the target broke {astray[record.id]}")
 

@@ -168,6 +168,9 @@ def nobody_answers(turn: Turn, view: View) -> Fact:
     servers = {transfer.server for transfer in view.transfers if transfer.answered}
     window = max((view.window(server) for server in servers), default=view.window(turn.transfer.server))
     gap = too_short(turn, view, window)
+    if gap is None and not any(transfer.answered for transfer in view.transfers):
+        # Who is silent to everybody does not keep silent because it was a broadcast.
+        gap = "neither was anything else"
     return unclear(f"not answered, but {gap}", turn.asked.frame) if gap else kept("not answered", turn.asked.frame)
 
 
