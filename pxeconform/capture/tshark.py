@@ -49,6 +49,7 @@ _FIELDS = names_of(
     {
         "frame": "number time_epoch protocols len cap_len encap_type comment",
         "eth": "src dst",
+        "ieee8021ah": "csrc cdst",
         "sll": "src.eth",
         "vlan": "id",
         "ip": "src dst id proto flags.mf frag_offset fragment.count",
@@ -431,6 +432,10 @@ def _vlan(row: Row) -> int | None:
 def _macs(row: Row) -> tuple[bytes, bytes]:
     if not row["eth.src"]:
         return (_octets(row["sll.src.eth"][-1]) if row["sll.src.eth"] else b""), b""
+    layers = row["frame.protocols"][0].split(":")
+    if "ieee8021ah" in layers and "eth" not in layers[layers.index("ieee8021ah") :]:
+        # A frame in a frame: tshark has the inner addresses under another name.
+        return _octets(row["ieee8021ah.csrc"][-1]), _octets(row["ieee8021ah.cdst"][-1])
     return _octets(row["eth.src"][-1]), _octets(row["eth.dst"][-1])
 
 
