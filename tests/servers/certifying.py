@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import tomllib
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,16 +25,20 @@ class Certified:
     seconds: float
     said: str
     died: str | None
+    _read: dict[str, dict[int, str]] = field(default_factory=dict)
 
     def cited(self, requirement: str) -> list[str]:
         """What the frames are, as tshark reads them, that a verdict stands on: `S DATA 2`, `C ACK 1`, ..."""
-        frames = self.run.verdict(requirement)["evidence"]["frames"]
-        return [self._frames[frame] for frame in frames if frame in self._frames]
+        evidence = self.run.verdict(requirement)["evidence"]
+        frames = self._frames(evidence["capture"])
+        return [frames[frame] for frame in evidence["frames"] if frame in frames]
 
-    @cached_property
-    def _frames(self) -> dict[int, str]:
-        fields = ("frame.number", "udp.dstport", "ip.src", *_FIELDS, "icmp.type", "udp.length")
-        return {int(row[0]): _described(row) for row in self.run.evidence(*fields)}
+    def _frames(self, capture: str) -> dict[int, str]:
+        if capture not in self._read:
+            fields = ("frame.number", "udp.dstport", "ip.src", *_FIELDS, "icmp.type", "udp.length")
+            rows = self.run.evidence(*fields, capture=capture)
+            self._read[capture] = {int(row[0]): _described(row) for row in rows}
+        return self._read[capture]
 
 
 @dataclass(frozen=True, slots=True)

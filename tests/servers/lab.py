@@ -50,9 +50,9 @@ class Certification:
         """One requirement's verdict in full."""
         return next(v for v in self.results["verdicts"] if v["requirement"] == requirement)
 
-    def evidence(self, *fields: str, only: str = "") -> list[list[str]]:
+    def evidence(self, *fields: str, only: str = "", capture: str = "evidence.pcapng") -> list[list[str]]:
         """What tshark reads in the evidence: one row a frame, one entry a field."""
-        argv = ["tshark", "-n", "-r", str(self.folder / "evidence.pcapng"), "-T", "fields"]
+        argv = ["tshark", "-n", "-r", str(self.folder / capture), "-T", "fields"]
         # Every port but that of boot servers may be a transfer's here, and that of a stranger too.
         argv += ["-d", "udp.port==1024-4010,tftp", "-d", "udp.port==4012-65535,tftp"]
         argv += [part for field in fields for part in ("-e", field)]
