@@ -9,6 +9,7 @@ Both must give the same verdicts, and the second must take about as long as its 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -46,6 +47,12 @@ def took(run: lab.Certification) -> float:
 def allowed(run: lab.Certification) -> float:
     """Seconds that a run may take."""
     return _FACTOR * max(scenario["seconds"] for scenario in run.results["scenarios"]) + _SECONDS
+
+
+def stalled(run: lab.Certification) -> float:
+    """Seconds in which the machine did not let the tester run."""
+    stalls = json.loads((run.folder / "ledger.json").read_text(encoding="utf-8"))["stalls"]
+    return sum(end - start for start, end in stalls) / 1e9
 
 
 def _problems(alone: Certified, together: Certified) -> Iterator[str]:
