@@ -10,7 +10,7 @@ demo: .venv/.runs
 test: .venv/.tests
 	$(PY) -m pytest tests -m "not shared and not firmware and not farm"
 
-# Certifies eleven TFTP servers side by side and holds the verdicts against what was reviewed. Four minutes.
+# Certifies the TFTP servers that make test leaves out, and holds the verdicts against what was reviewed. Minutes.
 test-servers: .venv/.tests
 	$(PY) -m pytest tests/servers -m farm
 

@@ -18,8 +18,9 @@ PAGE = REPOSITORY / "docs" / "servers.md"
 _HEAD = """# TFTP servers, as measured
 
 `make test-servers` starts each of these servers on a network of its own, certifies it, and compares what was violated
-with a reviewed file (`tests/servers/expected`). Every entry there names packets that the verdict must cite, the
-section, and why it is a real deviation. This page is written from those files (`python -m tests.servers.table`).
+with a reviewed file (`tests/servers/expected`); `make test` does so with three of them. Every entry there names packets
+that the verdict must cite, the section, and why it is a real deviation. This page is written from those files
+(`python -m tests.servers.table`).
 
 What a server does depends on its version and on how it is started: see `tests/servers/programs.py`. The libraries
 fbtftp, Net::TFTPd, erlang-tftp, tftpy and ptftpd run in small wrappers that add nothing to the protocol. Where a server
