@@ -176,7 +176,7 @@ IPXE_CODES: Mapping[str, ScreenCode] = _by_code(
         _ipxe("4c126035", "Connection timed out", "no TFTP answer: ARP, route, port, ICMP or a dead server"),
         _ipxe("2d0c613b", "No such file or directory", "the HTTP server answers with status 404"),
         _ipxe("0f0a6039", "Connection reset", "the HTTP server refuses the connection"),
-        _ipxe("2e008081", "Exec format error", "boot file of another architecture or format"),
+        _ipxe("2e008001", "Exec format error", "boot file of another architecture or format"),
     )
 )
 """iPXE, by the digits at the end of its ``http://ipxe.org/`` address."""
@@ -192,6 +192,7 @@ IPXE_EFI_CODES: Mapping[str, str] = MappingProxyType(
         "4c126035": "4c126092",
         "2d0c613b": "2d0c618e",
         "0f0a6039": "0f0a6095",
+        "2e008001": "2e008081",
     }
 )
 """What iPXE shows under UEFI for the same: the last two digits are the platform's own error (IPXE-2019.01, seen)."""
@@ -336,7 +337,7 @@ CAUSE_CODES: Mapping[str, CauseCodes] = MappingProxyType(
         "mtu-black-hole": CauseCodes("PXE-E35", "PXE-E18", "4c126035"),
         "fragments-lost": CauseCodes("PXE-E35", "PXE-E18", "4c126035"),
         "block-wrap-disagreement": _NO_CODE,
-        "nbp-wrong-architecture": CauseCodes(None, None, "2e008081"),
+        "nbp-wrong-architecture": CauseCodes(None, None, "2e008001"),
         "nbp-not-started": _NO_CODE,
         "chain-load-loop": _NO_CODE,
         "credentials-missing": CauseCodes("PXE-E7A", None, None),

@@ -23,6 +23,7 @@ from pxeconform.sessions.transfers import Outcome, Transfer
 _CHAIN_LOADING = 60 * SECOND
 """A loader does its own DHCP within this time after it was delivered; later it is a new start of the machine."""
 
+_LOADS_PROGRAMS_ALONE = frozenset({Firmware.EDK2, Firmware.INTEL, Firmware.IPXE})
 _ETHERNET_ADDRESS = 6
 _STEP_DOWNLOAD, _STEP_AUTHENTICITY, _STEP_EXECUTE = 7, 8, 9
 
@@ -195,7 +196,9 @@ def _program(found: Evidence, arch: int | None) -> Nbp | None:
         image = programs.examine(bytes(content.head))
         # A capture that cut the packets holds too little to tell that something is missing.
         whole = transfer.outcome() is Outcome.COMPLETE and 0 < len(content.head) == min(content.octets, content.keep)
-        fits = programs.matches(image, arch, loader=loader) if whole else None
+        # What a Raspberry Pi, U-Boot or GRUB asks for first may well be its configuration.
+        program = image.format is not programs.Format.TEXT or found.firmware in _LOADS_PROGRAMS_ALONE
+        fits = programs.matches(image, arch, loader=loader) if whole and program else None
         return Nbp(transfer.file, content.octets, content.sha256, image, fits)
     if fetch is not None and fetch.method == "GET":
         image = programs.examine(bytes(fetch.head))

@@ -44,6 +44,7 @@ _SUBSYSTEMS = {
 }
 _OF_AN_OPERATING_SYSTEM = frozenset({"native", "windows", "console"})
 _SCRIPTS = (b"#!", b"#cloud-config")
+_TEXT = frozenset(b"\t\n\r") | frozenset(range(32, 127))
 _BYTE_CODE = "ebc"
 _ARCHITECTURE_BYTE_CODE = 9
 
@@ -56,6 +57,7 @@ class Format(Enum):
     BIOS = "bios"
     WIM = "wim"
     SCRIPT = "script"
+    TEXT = "text"
     UNKNOWN = "unknown"
 
 
@@ -102,6 +104,8 @@ def examine(head: bytes) -> Image:
         return Image(Format.WIM)
     if head.startswith(_SCRIPTS):
         return Image(Format.SCRIPT)
+    if len(head) >= 64 and _TEXT.issuperset(head[:512]):
+        return Image(Format.TEXT)
     if real_mode or (not kernel and len(head) >= 64 and head[0] in _CODE and _is_binary(head[:512])):
         return Image(Format.BIOS, kernel=kernel)
     return Image(Format.UNKNOWN, kernel=kernel)
@@ -141,9 +145,12 @@ def matches(image: Image, architecture: int | None, *, loader: bool) -> bool | N
     if entry.family == "bios":
         if loader and image.kernel and image.machine in (None, "i386", "x86_64"):
             return True
-        return {Format.BIOS: True, Format.PE: image.kernel and None, Format.ELF: None if loader else False}.get(
-            image.format
-        )
+        return {
+            Format.BIOS: True,
+            Format.PE: image.kernel and None,
+            Format.ELF: None if loader else False,
+            Format.TEXT: False,
+        }.get(image.format)
     if image.format is Format.PE:
         if image.subsystem in _OF_AN_OPERATING_SYSTEM:
             return False

@@ -632,9 +632,8 @@ SCENARIOS = (
         IPXE_GIVES_UP,
     ),
     Scenario(
-        *("two-proxies-one-silent", "One proxy has a file, another one's port 4011 is closed", UEFI, _proxies),
-        Expected("booted"),
-        GRUB_RUNS,
+        *("two-proxies-one-empty", "The firmware follows that of two proxies which has nothing for it", UEFI, _proxies),
+        *(_failed("no-boot-file", also=("conflicting-proxies",)), _EDK2_GIVES_UP),
     ),
     Scenario(
         *("next-relay-boots-any", "Captured on all interfaces", BIOS_NEXT, _relayed),
