@@ -196,8 +196,9 @@ def _program(found: Evidence, arch: int | None) -> Nbp | None:
         image = programs.examine(bytes(content.head))
         # A capture that cut the packets holds too little to tell that something is missing.
         whole = transfer.outcome() is Outcome.COMPLETE and 0 < len(content.head) == min(content.octets, content.keep)
-        # What a Raspberry Pi, U-Boot or GRUB asks for first may well be its configuration.
-        program = image.format is not programs.Format.TEXT or found.firmware in _LOADS_PROGRAMS_ALONE
+        # What a Raspberry Pi, U-Boot or a script asks for may well be a configuration.
+        named = found.file_source is not None and found.firmware in _LOADS_PROGRAMS_ALONE
+        program = image.format is not programs.Format.TEXT or named
         fits = programs.matches(image, arch, loader=loader) if whole and program else None
         return Nbp(transfer.file, content.octets, content.sha256, image, fits)
     if fetch is not None and fetch.method == "GET":

@@ -360,7 +360,7 @@ def test_where_a_reply_leads(extra: tuple[tuple[int, bytes], ...], file: bytes, 
         (BIOS, Image(Format.BIOS)),
         (b"MZ" + bytes(58) + b"\xff\xff\xff\xff", Image(Format.UNKNOWN)),
         (b"\x7fELF", Image(Format.UNKNOWN)),
-        (b"default linux\nlabel linux\n" * 30, Image(Format.UNKNOWN)),
+        (b"default linux\nlabel linux\n" * 30, Image(Format.TEXT)),
         (b"", Image(Format.UNKNOWN)),
     ],
 )

@@ -363,7 +363,7 @@ def test_screen_tables_are_keyed_by_their_code_and_family() -> None:
         ("proxy-silent", ("PXE-E55", "PXE-E16", "2d03e13b")),
         ("tftp-unreachable", ("PXE-E32", "PXE-E99", "4c126035")),
         ("tftp-file-not-found", ("PXE-T01", "PXE-E23", "2d12603b")),
-        ("nbp-wrong-architecture", (None, None, "2e008081")),
+        ("nbp-wrong-architecture", (None, None, "2e008001")),
         ("packet-loss", (None, None, None)),
     ],
 )
