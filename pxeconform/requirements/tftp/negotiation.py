@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import cast
 
-from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Request
+from pxeconform.protocol.tftp import Ack, Data, Error, Malformed, Oack, Packet, Request
 from pxeconform.registry.tftp_codes import MAXIMUM_REQUEST_OCTETS, ErrorCode, Mode
 from pxeconform.requirements.model import (
     AnyRule,
@@ -403,12 +403,20 @@ def has_no_effect(one: Negotiation, view: View) -> Fact:
     return kept("one short block", *one.frames, first[0].frame)
 
 
+def _short_refusals(view: View) -> list[Packet]:
+    """The ERRORs that requests drew whose length cannot be what is wrong: for an option that nobody knows."""
+    strange = (n for n in negotiations(view) if any(name.startswith(UNKNOWN) for name in n.names) and not _is_long(n))
+    return [n.reply.packet for n in strange if n.reply is not None and isinstance(n.reply.packet, Error)]
+
+
 def is_answered(one: Negotiation, view: View) -> Fact:
     """It is served."""
     if one.reply is None:
         return nothing_came(one.transfer, one.request, "a request of 512 octets got no answer", view, *one.frames)
     if isinstance(one.reply.packet, Oack | Data):
         return kept(f"{len(one.transfer.request.build())} octets, served", *one.frames)
+    if one.reply.packet in view.memo(_short_refusals):
+        return unsupported("refused as shorter requests with unknown options are", *one.frames)
     return broken(f"a request of 512 octets was answered with {describe(one.reply.packet)}", *one.frames)
 
 
