@@ -585,6 +585,15 @@ class FailsAtTheLastNumber(StopsAtTheLastNumber):
         return [Error(ErrorCode.NOT_DEFINED, b"too long")] if self.finished else window
 
 
+class CountsInFifteenBits(ReadTransfer):
+    """Block numbers have a sign, and no block has a number below zero."""
+
+    def on_ack(self, number: int, now: float) -> list[Outgoing]:
+        if self.highest_sent + self.agreed.window_size > 0x7FFF:
+            return self.refuse(Error(ErrorCode.NOT_DEFINED, b"too long"))
+        return super().on_ack(number, now)
+
+
 class WrapsToTwo(ReadTransfer):
     """0 and 1 are left out."""
 

@@ -41,6 +41,15 @@ def long_reads(view: View) -> Iterator[Transfer]:
             yield transfer
 
 
+def long_reads_and_halves(view: View) -> Iterator[Transfer]:
+    """The same, or the server ended a read with an ERROR where numbers of 15 bits come to their end."""
+    yield from long_reads(view)
+    for transfer in view.transfers:
+        error, half = transfer.error, _OTHER_LAP - 1 - transfer.window_size <= transfer.last_acked <= _OTHER_LAP
+        if transfer.direction == "read" and half and error is not None and error.sender is Sender.SERVER:
+            yield transfer
+
+
 def _after_the_last_number(transfer: Transfer) -> tuple[Event, Event | None]:
     """The acknowledgment of block 65535, and the first block after it that is no copy of an earlier one."""
     asked: Event | None = None
@@ -71,7 +80,8 @@ def comes_to_its_end(transfer: Transfer, view: View) -> Fact:
     frames = (transfer.request_frames[0], asked.frame, *(() if following is None else (following.frame,)))
     error = transfer.error
     if error is not None and error.sender is Sender.SERVER:
-        return broken(f"{describe(error.packet)} came after block 65535", *frames, error.frame)
+        last_number = min(transfer.last_acked, LAST_BLOCK_NUMBER)
+        return broken(f"{describe(error.packet)} came after block {last_number}", *frames, error.frame)
     if following is not None and cast("Data", following.packet).block > 1:
         return broken(f"65535 was followed by {cast('Data', following.packet).block}", *frames)
     last = last_asked(transfer)
@@ -124,7 +134,7 @@ RULES: tuple[AnyRule, ...] = (
         _block("06", Level.MAY, "Files of more than 65535 blocks can be read.", "All that fetch large images."),
         Kind.OBLIGATION,
         Scope.SESSION,
-        when=long_reads,
+        when=long_reads_and_halves,
         then=comes_to_its_end,
         expected=("the whole file",),
         lacking=_LARGE,
@@ -133,12 +143,12 @@ RULES: tuple[AnyRule, ...] = (
         _block(
             "07",
             Level.MUST,
-            "A read that is let in and comes to block 65535 goes on to its end, and its octets stay right.",
+            "A read that is let in and comes to block 65535, or 32767, goes on to its end, and its octets stay right.",
             "All that fetch large images: a wrong wrap gives them a broken file, or none.",
         ),
         Kind.OBLIGATION,
         Scope.SESSION,
-        when=long_reads,
+        when=long_reads_and_halves,
         then=comes_to_its_end,
         expected=("the whole file, 65535 being followed by 0 or by 1",),
         lacking=_LARGE,
