@@ -54,11 +54,11 @@ def existing_name(play: Play) -> None:
 def broadcast_read(play: Play) -> None:
     """A read request to everybody."""
     play.ask_everybody(play.file().name)
-    play.watch()
+    play.watch(play.answer_wait)
 
 
 @scenario("TFTP-1123-BC-02")
 def broadcast_write(play: Play) -> None:
     """A write request to everybody."""
     play.ask_everybody(play.new_name(), write=True)
-    play.watch()
+    play.watch(play.answer_wait)
