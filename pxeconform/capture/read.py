@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pxeconform.capture.ahead import Ahead, Direct
 from pxeconform.capture.columns import (
     BIG_ENDIAN,
     FIRST_TIME,
@@ -66,18 +64,9 @@ def _datagrams(
         kernels = choose((*KERNELS, chosen.kernel), len(head) if len(head) < SMALL else size)
     sieve = sieve if sieve is not None and kernels.compiled else every
     sieve.begin(kernels)
-    worth_a_thread = kernels.compiled and size is not None and (os.cpu_count() or 1) > 1
-    source = Ahead(stream) if worth_a_thread else Direct(stream)
-    made = Datagrams()
-    try:
-        yield from _walked(Window(source, head, kernels), info, kernels, sieve, made)
-    finally:
-        source.close()
-    _conclude(info, made)
-
-
-def _walked(window: Window, info: CaptureInfo, kernels: Kernels, sieve: Sieve, made: Datagrams) -> Iterator[Datagram]:
+    window = Window(stream, head, kernels)
     container = open_container(window, info, kernels)
+    made = Datagrams()
     while True:
         progress = container.walk()
         if progress is Progress.HUNGRY and window.finished:
@@ -106,6 +95,7 @@ def _walked(window: Window, info: CaptureInfo, kernels: Kernels, sieve: Sieve, m
             break
         if progress is Progress.HUNGRY:
             window.fill()
+    _conclude(info, made)
 
 
 def _size(path: str | Path) -> int | None:

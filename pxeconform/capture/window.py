@@ -7,8 +7,8 @@ The file is read in pieces into one buffer, so memory does not grow with it. Ker
 from __future__ import annotations
 
 from mmap import mmap
+from typing import BinaryIO
 
-from pxeconform.capture.ahead import Source
 from pxeconform.capture.columns import (
     AT,
     COUNT,
@@ -35,15 +35,14 @@ REORDERED = 64
 
 _HELD_BACK = 1 << 20
 """Octets of frames at most that wait for later ones that may be older."""
-_CAPACITY = 3 * LARGEST_FRAME + _HELD_BACK + 2 * PIECE
-"""A block that is not whole yet, the frames that wait, a piece that is looked at and one that is being read."""
+_CAPACITY = 3 * LARGEST_FRAME + _HELD_BACK + PIECE
 _MOST_FRAMES = 1 << 14
 
 
 class Window:
     """The octets from `begin` to `end` of the buffer are not indexed yet; those before belong to indexed frames."""
 
-    def __init__(self, source: Source, head: bytes, kernels: Kernels) -> None:
+    def __init__(self, stream: BinaryIO, head: bytes, kernels: Kernels) -> None:
         # Nothing of it takes memory before it is used.
         self.octets = memoryview(mmap(-1, _CAPACITY))
         self.index = integers(_MOST_FRAMES * FRAME_COLUMNS)
@@ -53,9 +52,7 @@ class Window:
         self.octets[: len(head)] = head
         self.begin, self.end = 0, len(head)
         self.finished = False
-        self._source = source
-        self._asked = False
-        """The source is filling the octets from `end` on."""
+        self._stream = stream
         self._put_in_order = kernels[put_in_order]
         self._move_back = kernels[move_back]
         self._count_ripe = kernels[count_ripe]
@@ -68,22 +65,6 @@ class Window:
 
     def fill(self) -> bool:
         """Read on; the frames that were taken make room. Tells whether anything came."""
-        if not self._asked:
-            self._ask()
-        taken = self._source.taken()
-        self.end += taken
-        self.finished, self._asked = not taken, False
-        if taken and self._source.ahead:
-            self._ask()
-        return bool(taken)
-
-    def _ask(self) -> None:
-        if self.begin > 2 * PIECE or len(self.octets) - self.end < PIECE:
-            self._make_room()
-        self._source.ask(self.octets[self.end : self.end + PIECE])
-        self._asked = True
-
-    def _make_room(self) -> None:
         start = self._move_back(self.index, self._held, self.begin)
         if start:
             self.octets[: self.end - start] = self.octets[start : self.end]
@@ -91,6 +72,11 @@ class Window:
             self.end -= start
         if len(self.octets) - self.end < PIECE:
             self._close_gaps()
+        room = min(PIECE, len(self.octets) - self.end)
+        taken = self._stream.readinto(self.octets[self.end : self.end + room])  # type: ignore[attr-defined]
+        self.end += taken or 0
+        self.finished = not taken
+        return bool(taken)
 
     def _close_gaps(self) -> None:
         """Put the frames that are held back side by side: blocks without packets between them are in the way."""

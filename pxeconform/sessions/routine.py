@@ -196,7 +196,7 @@ class TransferSieve:
         return flow
 
     def _rehash(self) -> None:
-        table = integers(4 * len(self._table))
+        table = integers(2 * len(self._table))
         for flow in range(len(self._transfers)):
             base = flow * FLOW_COLUMNS
             family = self._flows[base + column.FAMILY]
