@@ -254,6 +254,10 @@ def _stalled(case: TransferCase) -> Symptom | None:
         if other(case) is not None:
             return None
     last = _last_of(transfer, Sender.SERVER)
+    if transfer.group is not None and transfer.last_acked < 1 and transfer.content.highest:
+        text = f"{transfer.server} sends {transfer.file} to the group {transfer.group[0]}, and no block is acknowledged"
+        advice = "Let multicast through to the client (IGMP snooping, a querier, routers), or turn the option off."
+        return Symptom(text, _ends(case), "likely", advice=advice)
     text = f"{transfer.server} sends nothing more after block {transfer.content.highest} of {transfer.file}"
     frames = (*_ends(case), *((last.frame,) if last is not None else ()))
     closed = [
@@ -269,6 +273,9 @@ def _stalled(case: TransferCase) -> Symptom | None:
 def _loss(case: TransferCase) -> Symptom | None:
     transfer = case.transfer
     again, blocks = transfer.content.retransmitted, transfer.content.blocks
+    if transfer.group is not None and transfer.last_acked < 1:
+        # Nothing that goes to the group arrives: that is no loss, but a way that is closed.
+        return None
     if again < _FEW or again < blocks * _NOISE or _black_hole(case) is not None or _vanished_at_once(case):
         return None
     seconds = (transfer.ended - transfer.started) / 1e9

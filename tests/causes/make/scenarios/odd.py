@@ -66,7 +66,7 @@ def _wraps_to_zero(stage: Stage) -> None:
     tftpd_hpa(stage, "one")
 
 
-def _embedded(stage: Stage, *, credentials: str = "", of: bytes = b"") -> None:
+def _embedded(stage: Stage, *, credentials: str = "", of: bytes = b"", group: str = "") -> None:
     # A program that is small enough for the analysis to hold it whole, as it must to hold it against its credentials.
     program = PXELINUX.read_bytes()[:6000]
     stage.file("pxelinux.0", program)
@@ -84,6 +84,8 @@ def _embedded(stage: Stage, *, credentials: str = "", of: bytes = b"") -> None:
 
         stage.file(credentials, build_credentials(of or program, new_signer(DSA_1024_SHA1)))
         lines.append(f'[credentials."pxelinux.0"]\n41 = "{credentials}"')
+    if group:
+        lines.append(f'[tftp]\nmulticast_group = "{group}"')
     config = stage.folder / "serve.conf"
     config.write_text("\n".join(lines) + "\n")
     stage.host("one", ONE)
@@ -102,6 +104,16 @@ def _of_another_program(stage: Stage) -> None:
     _embedded(stage, credentials="pxelinux.0.esw", of=b"another program")
 
 
+def _to_a_group(stage: Stage) -> None:
+    _embedded(stage, group="239.77.0.1")
+
+
+def _group_is_lost(stage: Stage) -> None:
+    """The switch takes the OACK through, and nothing that goes to the group."""
+    _embedded(stage, group="239.77.0.1")
+    stage.obey("ip daddr 239.77.0.1 drop")
+
+
 _HERE = Path(__file__).resolve().parents[4]
 _BIS = dhcp_then(
     "a client for credentials",
@@ -112,6 +124,12 @@ _SMALL_BLOCKS: Programs = dhcp_then(
     "timeout 100 curl -s --max-time 95 --tftp-blksize 8 -o got tftp://10.77.0.1/big.bin",
     packages=("curl",),
 )
+_GROUP_CLIENT = dhcp_then(
+    "atftp with the multicast option",
+    "ip route add 224.0.0.0/4 dev eth0; timeout 40 atftp --option 'multicast' -g -r pxelinux.0 -l got 10.77.0.1",
+    packages=("atftp",),
+)
+_GROUP = "the multicast option of pxeconform's embedded server (RFC 2090), fetched by atftp"
 _CREDENTIAL_PACKETS = "dhcp or tftp"
 
 SCENARIOS = (
@@ -206,5 +224,20 @@ SCENARIOS = (
         *(_BIS, _sound),
         Expected("booted", near=("credentials-missing", "credentials-invalid"), made=_EMBEDDED),
         until=0,
+    ),
+    Scenario(
+        "near-tftp-stalled-group",
+        "The file goes to a multicast group (RFC 2090), and arrives",
+        *(_GROUP_CLIENT, _to_a_group),
+        Expected("booted", near=("tftp-stalled", "tftp-data-port-blocked", "client-vanished"), made=_GROUP),
+        until=0,
+    ),
+    Scenario(
+        "tftp-stalled-group",
+        "The file goes to a multicast group (RFC 2090), whose packets the switch drops behind the capture point",
+        *(_GROUP_CLIENT, _group_is_lost),
+        Expected("failed", "tftp-stalled", near=("client-vanished",), made=_GROUP),
+        until=0,
+        linger=8,
     ),
 )
