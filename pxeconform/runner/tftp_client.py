@@ -23,6 +23,8 @@ _LONGEST_TIMER = 19.5
 No timer in use has this as a multiple: what the client does next shall not race with the server's next copy.
 """
 _MOST_COPIES = 30
+_PACED = 100
+"""So many blocks say how fast a server is."""
 _SHORTEST_SILENCE = 0.2
 
 
@@ -312,8 +314,12 @@ class Reading(Conversation):
         """Read the whole file; tell whether it came."""
         return self.finish(self.open(mode))
 
-    def fetch_beyond_the_last_number(self) -> bool:
-        """Read on from the first reply to the end, whether 0 or 1 follows block 65535; tell whether it came."""
+    def fetch_beyond_the_last_number(self, within: float) -> bool:
+        """Read on from the first reply to the end, whether 0 or 1 follows block 65535; tell whether it came.
+
+        Gives up where the pace of the first blocks says that it would take longer than `within` seconds.
+        """
+        begun = time.monotonic()
         if self.agreed:
             self.send(Ack(0).build())
         expected, waits, stuck = 1, self.window_size, 0
@@ -332,6 +338,10 @@ class Reading(Conversation):
             if packet.block != expected & 0xFFFF and not begins_again:
                 continue
             expected = 2 if begins_again else expected + 1
+            needed = (time.monotonic() - begun) * (tftp.LAST_BLOCK_NUMBER / expected)
+            if expected == _PACED and needed > within:
+                self._because(f"65535 blocks would take {needed:.0f} s at the pace of the target")
+                break
             waits, stuck = waits - 1, 0
             self.ended = packet.length < self.block_size
             if self.ended or waits == 0:
