@@ -51,7 +51,8 @@ def confirmed(
 
 def judge_view(view: View, rules: Iterable[AnyRule]) -> tuple[Verdict, ...]:
     """The same for sessions that are already there."""
-    facts = {rule.requirement.id: (rule, _facts(rule, view)) for rule in rules if _selected(rule, view)}
+    facts = {rule.requirement.id: (rule, list(rule.facts(view))) for rule in rules if _selected(rule, view)}
+    _charge(facts.values(), view)
     astray = _astray(facts.values())
     return tuple(_verdict(rule, found, astray, view) for rule, found in facts.values())
 
@@ -71,17 +72,18 @@ def _selected(rule: AnyRule, view: View) -> bool:
     return selection is None or rule.requirement.id in selection
 
 
-def _facts(rule: AnyRule, view: View) -> list[Fact]:
-    """What the rule finds; and the target's death, where it died of what was played for this requirement alone."""
-    found = list(rule.facts(view))
-    if view.killer is None or rule.requirement.level is Level.MAY:
-        return found
+def _charge(judged: Iterable[tuple[AnyRule, list[Fact]]], view: View) -> None:
+    """A target that died of what was played for some requirements broke them, unless a rule says which one."""
+    if view.killer is None:
+        return
     frame, scenario = view.killer
-    played = any(r.id == scenario and rule.requirement.id in r.exercises for r in view.ledger.scenarios)
-    told = any(fact.holds is Holds.BROKEN and scenario in fact.scenarios for fact in found)
-    if not played or told:
-        return found
-    return [*found, Fact(Holds.BROKEN, (frame,), "the target answered nobody any more", frozenset({scenario}))]
+    exercised = {r for record in view.ledger.scenarios if record.id == scenario for r in record.exercises}
+    concerned = [(rule, found) for rule, found in judged if rule.requirement.id in exercised]
+    if any(fact.holds is Holds.BROKEN and scenario in fact.scenarios for _, found in concerned for fact in found):
+        return
+    for rule, found in concerned:
+        if rule.requirement.level is not Level.MAY:
+            found.append(Fact(Holds.BROKEN, (frame,), "the target answered nobody any more", frozenset({scenario})))
 
 
 def _astray(judged: Iterable[tuple[AnyRule, list[Fact]]]) -> dict[str, str]:
