@@ -47,7 +47,7 @@ def _modules_after(code: str) -> set[str]:
     [
         "import pxeconform",
         "import pxeconform.cli.app",
-        "import pxeconform.runner.plugin",
+        "import pxeconform.pytest_plugin",
         "import pxeconform.requirements.catalogue",
         "from pxeconform.analysis import analyze",
     ],
