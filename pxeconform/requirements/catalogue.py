@@ -17,8 +17,10 @@ from pxeconform.requirements.tftp import (
     multicast,
     negotiation,
     netascii,
+    option_acknowledgment,
     requests,
     retransmission,
+    window_writes,
     windows,
     writing,
 )
@@ -35,15 +37,17 @@ _AREAS = (
     errors,
     malformed,
     access,
+    option_acknowledgment,
     negotiation,
     block_size,
     interval_and_size,
     windows,
+    window_writes,
     multicast,
     boot_server,
     credentials,
 )
-"""An area is a module: its requirements stand in one part of a document, and its scenarios in the file of that name."""
+"""An area is a module: its requirements stand in one part of a document, and its scenarios in `testsuites`."""
 
 RULES: tuple[AnyRule, ...] = tuple(rule for area in _AREAS for rule in area.RULES)
 

@@ -6,10 +6,7 @@ acknowledgment of an earlier block says that those after it are lost: the next w
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Iterator
 
 from pxeconform.protocol.tftp import Ack, Data, Error
 from pxeconform.requirements.model import (
@@ -17,15 +14,13 @@ from pxeconform.requirements.model import (
     Fact,
     Kind,
     Level,
-    Requirement,
-    Role,
     Rule,
     Scope,
     broken,
     kept,
     unclear,
 )
-from pxeconform.requirements.tftp.occasions import describe, events_after, last_asked
+from pxeconform.requirements.tftp.occasions import describe, last_asked
 from pxeconform.requirements.tftp.options import (
     Negotiation,
     asking,
@@ -39,87 +34,22 @@ from pxeconform.requirements.tftp.options import (
     patience_of,
     unusable,
 )
+from pxeconform.requirements.tftp.window_turns import (
+    BEHIND,
+    WINDOWSIZE,
+    Turn,
+    of_windows,
+    turns,
+    windows,
+    without_windows,
+)
 from pxeconform.requirements.view import SECOND, View
 from pxeconform.sessions.transfers import Event, Sender, Transfer
 
-_OPTION = "windowsize"
 _DOUBLED = SECOND // 20
 """Copies closer than this were doubled on the way, or drawn by something; a timer takes longer."""
-_ENOUGH = 20
 _MOST_COPIES = 20
 """Whoever sends a window so many times has no limit."""
-_BEHIND = 0x8000
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What a server sent of a file between two acknowledgments of its client."""
-
-    one: Negotiation
-    ack: Event
-    """The acknowledgment, ACK 0 for the first window."""
-    blocks: tuple[tuple[Event, Data, int], ...]
-    """The blocks that came, and how far behind the acknowledged one each is."""
-    until: Event | None
-    """The client's next packet."""
-    within: bool
-    """The acknowledged block lay inside the window before, all of which had come."""
-
-    @property
-    def acknowledged(self) -> int:
-        """The number of the block that was acknowledged."""
-        return cast("Ack", self.ack.packet).block
-
-    @property
-    def ahead(self) -> list[int]:
-        """How far behind the acknowledged block each block is, without those that came before it."""
-        return [distance for _, _, distance in self.blocks if 0 < distance < _BEHIND]
-
-    @property
-    def final(self) -> bool:
-        """The last block of the file is among them."""
-        return any(packet.length < self.one.transfer.block_size for _, packet, _ in self.blocks)
-
-    def watched(self, view: View) -> bool:
-        """The client waited long enough for more to come."""
-        transfer = self.one.transfer
-        if self.until is not None:
-            return self.until.time - self.ack.time >= view.window(transfer.server)
-        return view.unwatched(transfer.client, self.ack.time, self.ack.time + view.window(transfer.server)) is None
-
-
-def turns(view: View) -> Sequence[Turn]:
-    """All turns of reads with an agreed window."""
-    return cast("Sequence[Turn]", view.memo(_turns))
-
-
-def _turns(view: View) -> list[Turn]:
-    found: list[Turn] = []
-    for one in asking(view, _OPTION):
-        if one.is_read and one.is_legal and number(one.granted(_OPTION)):
-            found += _turns_of(one)
-    return found
-
-
-def _turns_of(one: Negotiation) -> Iterator[Turn]:
-    transfer, ack = one.transfer, None
-    blocks: list[tuple[Event, Data, int]] = []
-    within = False
-    for event in transfer.events:
-        packet = event.packet
-        if event.sender is Sender.CLIENT and event.destination[1] == transfer.server_port:
-            if ack is not None:
-                turn = Turn(one, ack, tuple(blocks), event, within)
-                yield turn
-                distance = transfer.content.distance(turn.acknowledged, packet.block) if isinstance(packet, Ack) else 0
-                whole = len(set(turn.ahead)) >= transfer.window_size
-                within = whole and 0 < distance < transfer.window_size
-            ack, blocks = (event if isinstance(packet, Ack) else None), []
-        elif ack is not None and isinstance(packet, Data) and event.source[1] == transfer.server_port:
-            before = cast("Ack", ack.packet).block
-            blocks.append((event, packet, transfer.content.distance(before, packet.block)))
-    if ack is not None:
-        yield Turn(one, ack, tuple(blocks), None, within)
 
 
 # -- antecedents ------------------------------------------------------------------------------------------------------
@@ -127,45 +57,27 @@ def _turns_of(one: Negotiation) -> Iterator[Turn]:
 
 def asked_in_numbers(view: View) -> Iterator[Negotiation]:
     """A window size was asked for, a number, and the request was answered."""
-    return (n for n in asking(view, _OPTION) if number(n.asked(_OPTION)) is not None)
+    return (n for n in asking(view, WINDOWSIZE) if number(n.asked(WINDOWSIZE)) is not None)
 
 
 def asked_out_of_range(view: View) -> Iterator[Negotiation]:
     """What was asked for is no number from 1 to 65535."""
-    return unusable(view, _OPTION)
-
-
-def windows(view: View) -> Iterator[Negotiation | Turn]:
-    """The client acknowledged a whole window, or ACK 0, and waited for the next; or windows are not acknowledged.
-
-    Of each transfer the first windows are enough, and all that are not as they must be.
-    """
-    yield from _without(view)
-    sound: Counter[int] = Counter()
-    for turn in turns(view):
-        size, came = turn.one.transfer.window_size, set(turn.ahead)
-        if size == 1 or turn.within:
-            continue
-        over = any(distance > size for distance in came)
-        whole = not over and (len(came) >= size or turn.final)
-        sound[id(turn.one)] += whole
-        if over or (whole and sound[id(turn.one)] <= _ENOUGH) or (came and not whole and turn.watched(view)):
-            yield turn
+    return unusable(view, WINDOWSIZE)
 
 
 def single_blocks(view: View) -> Iterator[Negotiation | Turn]:
     """A window of one block was asked for, and the client waited after an acknowledgment."""
-    for one in asking(view, _OPTION):
-        if one.is_read and number(one.asked(_OPTION)) == 1 and one.granted(_OPTION) is None:
+    for one in asking(view, WINDOWSIZE):
+        if one.is_read and number(one.asked(WINDOWSIZE)) == 1 and one.granted(WINDOWSIZE) is None:
             yield one
     for turn in turns(view):
-        if number(turn.one.asked(_OPTION)) == 1 and turn.blocks and (len(turn.blocks) > 1 or turn.watched(view)):
+        if number(turn.one.asked(WINDOWSIZE)) == 1 and turn.blocks and (len(turn.blocks) > 1 or turn.watched(view)):
             yield turn
 
 
 def left_alone(view: View) -> Iterator[Negotiation | Turn]:
     """A whole window came, and the client left it alone until blocks came again, or should have."""
-    yield from _without(view)
+    yield from without_windows(view)
     for turn in turns(view):
         whole = len(set(turn.ahead)) >= turn.one.transfer.window_size > 1
         until = turn.ack.time + patience_of(view, turn.one.transfer.server)
@@ -175,13 +87,13 @@ def left_alone(view: View) -> Iterator[Negotiation | Turn]:
 
 def gaps(view: View) -> Iterator[Negotiation | Turn]:
     """A whole window came, and the client acknowledged a block inside it."""
-    yield from _without(view)
+    yield from without_windows(view)
     yield from (turn for turn in turns(view) if turn.within)
 
 
 def short_windows(view: View) -> Iterator[Negotiation]:
     """The blocks of the file do not fill the last window; the client read to the end, or as far as it could."""
-    yield from _without(view)
+    yield from without_windows(view)
     for one in _agreed(view):
         transfer = one.transfer
         size = known_size(view, transfer)
@@ -191,49 +103,9 @@ def short_windows(view: View) -> Iterator[Negotiation]:
             yield one
 
 
-def written(view: View) -> Iterator[Negotiation]:
-    """A file was written with windows, no block missing."""
-    for one in asking(view, _OPTION):
-        sent = [p.block for e in one.transfer.of(Sender.CLIENT) if isinstance(p := e.packet, Data)]
-        in_order = sent == [n & 0xFFFF for n in range(1, len(sent) + 1)]
-        windowed = one.granted(_OPTION) is not None and one.transfer.window_size > 1
-        if not one.is_read and one.is_legal and ((sent and in_order) or not windowed):
-            yield one
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A client that writes left out a block, and went on."""
-
-    one: Negotiation
-    last: int
-    """The last block in order."""
-    beyond: Event
-    """The first block behind the gap."""
-
-
-def gaps_in_writes(view: View) -> Iterator[Negotiation | Gap]:
-    """Inside a window that is written a block is missing."""
-    for one in asking(view, _OPTION):
-        if one.is_read or not one.is_legal:
-            continue
-        if one.granted(_OPTION) is None:
-            yield one
-        elif one.transfer.window_size > 1:
-            last = 0
-            sent = [(e, e.packet.block) for e in one.transfer.of(Sender.CLIENT) if isinstance(e.packet, Data)]
-            for at, (event, number_) in enumerate(sent):
-                if 1 < (number_ - last) & 0xFFFF < _BEHIND:
-                    # A block that is acknowledged, and was never sent, is missing in the evidence alone.
-                    if one.transfer.last_acked <= last or last + 1 in (n for _, n in sent[at:]):
-                        yield Gap(one, last, event)
-                    break
-                last = number_
-
-
 def never_acknowledged(view: View) -> Iterator[Negotiation | Turn]:
     """A window was sent again and again, never acknowledged, until silence fell or no end was in sight."""
-    yield from _without(view)
+    yield from without_windows(view)
     for turn in turns(view):
         copies = _copies(turn)
         if turn.one.transfer.window_size == 1 or len(copies) < 2:
@@ -258,14 +130,9 @@ def both_options(view: View) -> Iterator[Negotiation | Turn]:
 
 
 def _agreed(view: View) -> Iterator[Negotiation]:
-    for one in asking(view, _OPTION):
-        if one.is_read and one.is_legal and number(one.granted(_OPTION)):
+    for one in asking(view, WINDOWSIZE):
+        if one.is_read and one.is_legal and number(one.granted(WINDOWSIZE)):
             yield one
-
-
-def _without(view: View) -> Iterator[Negotiation]:
-    """Reads that asked for windows and got none."""
-    return (n for n in asking(view, _OPTION) if n.is_read and n.is_legal and n.granted(_OPTION) is None)
 
 
 def _resent(turn: Turn) -> tuple[Event, Data, int] | None:
@@ -274,7 +141,7 @@ def _resent(turn: Turn) -> tuple[Event, Data, int] | None:
     for event, packet, distance in turn.blocks:
         if len(seen) >= turn.one.transfer.window_size and event.time - seen.get(distance, 0) > _DOUBLED:
             return event, packet, distance
-        if 0 < distance < _BEHIND:
+        if 0 < distance < BEHIND:
             seen.setdefault(distance, event.time)
     return None
 
@@ -306,18 +173,18 @@ def _gave_up(transfer: Transfer, view: View) -> bool:
 
 def is_not_above_the_request(one: Negotiation, view: View) -> Fact:
     """What is acknowledged is a number from 1 up to what was asked for."""
-    granted = number(one.granted(_OPTION))
+    granted = number(one.granted(WINDOWSIZE))
     if granted is not None and granted < 1:
-        return broken(f"asked for {one.asked(_OPTION)}, acknowledged {one.granted(_OPTION)}", *one.frames)
-    return is_at_most(one, _OPTION, view)
+        return broken(f"asked for {one.asked(WINDOWSIZE)}, acknowledged {one.granted(WINDOWSIZE)}", *one.frames)
+    return is_at_most(one, WINDOWSIZE, view)
 
 
 def is_in_range(one: Negotiation, view: View) -> Fact:
     """Whatever number is acknowledged lies from 1 to 65535."""
-    granted, asked = one.granted(_OPTION), one.asked(_OPTION)
+    granted, asked = one.granted(WINDOWSIZE), one.asked(WINDOWSIZE)
     if granted is None:
-        return is_not_granted(one, _OPTION, view)
-    if in_range(_OPTION, granted):
+        return is_not_granted(one, WINDOWSIZE, view)
+    if in_range(WINDOWSIZE, granted):
         return kept(f"asked for {asked}, acknowledged {granted}", *one.frames)
     return broken(f"asked for {asked}, acknowledged {granted}", *one.frames)
 
@@ -325,12 +192,12 @@ def is_in_range(one: Negotiation, view: View) -> Fact:
 def fills_the_window(turn: Negotiation | Turn, view: View) -> Fact:
     """As many blocks as were agreed follow each other, and no more before they are acknowledged."""
     if isinstance(turn, Negotiation):
-        return left_out(turn, _OPTION, view)
+        return left_out(turn, WINDOWSIZE, view)
     size, transfer = turn.one.transfer.window_size, turn.one.transfer
     frames = {0: turn.ack.frame}
     for event, packet, distance in turn.blocks:
         frames.setdefault(distance, event.frame)
-        if size < distance < _BEHIND:
+        if size < distance < BEHIND:
             told = f"{describe(packet)} came after ACK {turn.acknowledged}, {size} blocks were agreed"
             return broken(told, turn.ack.frame, event.frame)
     came = sorted(set(turn.ahead))
@@ -345,8 +212,8 @@ def fills_the_window(turn: Negotiation | Turn, view: View) -> Fact:
 def is_one_block(turn: Negotiation | Turn, view: View) -> Fact:
     """One block for each acknowledgment."""
     if isinstance(turn, Negotiation):
-        return left_out(turn, _OPTION, view)
-    over = next(((e, p) for e, p, distance in turn.blocks if 1 < distance < _BEHIND), None)
+        return left_out(turn, WINDOWSIZE, view)
+    over = next(((e, p) for e, p, distance in turn.blocks if 1 < distance < BEHIND), None)
     if over is not None:
         return broken(f"{describe(over[1])} came after ACK {turn.acknowledged}", turn.ack.frame, over[0].frame)
     return kept("one block for each acknowledgment", turn.ack.frame)
@@ -355,7 +222,7 @@ def is_one_block(turn: Negotiation | Turn, view: View) -> Fact:
 def begins_behind_the_last_ack(turn: Negotiation | Turn, view: View) -> Fact:
     """What is sent again begins with the block behind the acknowledged one."""
     if isinstance(turn, Negotiation):
-        return left_out(turn, _OPTION, view)
+        return left_out(turn, WINDOWSIZE, view)
     again = _resent(turn)
     first = turn.blocks[0][0].frame
     if again is None:
@@ -372,7 +239,7 @@ def begins_behind_the_last_ack(turn: Negotiation | Turn, view: View) -> Fact:
 def begins_behind_the_gap(turn: Negotiation | Turn, view: View) -> Fact:
     """The next window begins with the block behind the acknowledged one."""
     if isinstance(turn, Negotiation):
-        return left_out(turn, _OPTION, view)
+        return left_out(turn, WINDOWSIZE, view)
     if turn.blocks:
         event, packet, distance = turn.blocks[0]
         if distance == 1:
@@ -388,8 +255,8 @@ def begins_behind_the_gap(turn: Negotiation | Turn, view: View) -> Fact:
 
 def ends_all_the_same(one: Negotiation, view: View) -> Fact:
     """The blocks of the last, partial window come, and their acknowledgment ends the transfer."""
-    if one.granted(_OPTION) is None:
-        return left_out(one, _OPTION, view)
+    if one.granted(WINDOWSIZE) is None:
+        return left_out(one, WINDOWSIZE, view)
     transfer = one.transfer
     asked = last_asked(transfer)
     frames = (*one.frames, asked.frame)
@@ -404,55 +271,10 @@ def ends_all_the_same(one: Negotiation, view: View) -> Fact:
     return kept("the file came to its end with a partial window", *frames)
 
 
-def acknowledges_windows(one: Negotiation, view: View) -> Fact:
-    """One ACK for each window, of its last block."""
-    if one.granted(_OPTION) is None:
-        return left_out(one, _OPTION, view)
-    transfer, size = one.transfer, one.transfer.window_size
-    highest, acked, last_sent = 0, 0, transfer.events[0]
-    for event in transfer.events:
-        packet = event.packet
-        if event.sender is Sender.CLIENT and isinstance(packet, Data):
-            highest, last_sent = packet.block, event
-        elif event.sender is Sender.SERVER and isinstance(packet, Ack) and packet.block != acked:
-            full = packet.block - acked == size or packet.block == transfer.content.last_block
-            if not full and event.time - last_sent.time < view.window(transfer.server):
-                told = f"ACK {packet.block} came inside a window of {size} blocks"
-                return broken(told, *one.frames, last_sent.frame, event.frame)
-            acked = packet.block
-        elif event.sender is Sender.SERVER and isinstance(packet, Error):
-            return broken(f"{describe(packet)} came", *one.frames, last_sent.frame, event.frame)
-    ends = [e.frame for e in transfer.of(Sender.SERVER) if isinstance(e.packet, Ack)]
-    owed = highest - acked >= size or (highest and highest == transfer.content.last_block)
-    if acked < highest and owed:
-        return nothing_came(
-            transfer, last_sent, f"no ACK came for the window that ends with block {highest}", view, last_sent.frame
-        )
-    return kept("one ACK for each window", *one.frames, *ends)
-
-
-def is_told(gap: Negotiation | Gap, view: View) -> Fact:
-    """The last block in order is acknowledged."""
-    if isinstance(gap, Negotiation):
-        return left_out(gap, _OPTION, view)
-    transfer, frames = gap.one.transfer, (*gap.one.frames, gap.beyond.frame)
-    for event in events_after(transfer, gap.beyond):
-        packet = event.packet
-        if isinstance(packet, Data) and (packet.block - gap.last) & 0xFFFF == 1:
-            # The client closed the gap without having been told.
-            break
-        if event.sender is not Sender.SERVER:
-            continue
-        if packet == Ack(gap.last):
-            return kept("the last block in order was acknowledged", *frames, event.frame)
-        return broken(f"a gap was answered with {describe(packet)}", *frames, event.frame)
-    return nothing_came(transfer, gap.beyond, "a gap was not answered", view, *frames)
-
-
 def gives_up(turn: Negotiation | Turn, view: View) -> Fact:
     """After some tries the window is sent no more."""
     if isinstance(turn, Negotiation):
-        return left_out(turn, _OPTION, view)
+        return left_out(turn, WINDOWSIZE, view)
     copies = _copies(turn)
     frames = (turn.ack.frame, *(event.frame for event in copies))
     if len(copies) > _MOST_COPIES:
@@ -463,11 +285,11 @@ def gives_up(turn: Negotiation | Turn, view: View) -> Fact:
 def keeps_to_both(turn: Negotiation | Turn, view: View) -> Fact:
     """As many blocks as were agreed, each as long as was agreed."""
     if isinstance(turn, Negotiation):
-        return left_out(turn, _OPTION, view)
+        return left_out(turn, WINDOWSIZE, view)
     size = turn.one.transfer.block_size
     highest = max(turn.ahead, default=0)
     for event, packet, distance in turn.blocks:
-        if packet.length > size or (packet.length < size and 0 < distance < highest < _BEHIND):
+        if packet.length > size or (packet.length < size and 0 < distance < highest < BEHIND):
             told = f"{describe(packet)} in a window has {packet.length} octets, {size} were agreed"
             return broken(told, turn.ack.frame, event.frame)
     return fills_the_window(turn, view)
@@ -476,20 +298,15 @@ def keeps_to_both(turn: Negotiation | Turn, view: View) -> Fact:
 # -- the table --------------------------------------------------------------------------------------------------------
 
 _FILE = "a file that the target serves would be needed (--file NAME)"
+
+
 _AGREED = "a file of several windows, and a target that acknowledges window sizes, would be needed"
-_WRITABLE = "a place where files may be written would be needed (tftp.writable in the ICS file)"
 _NOT_CLAIMED = "no acknowledgment, where the ICS does not claim the option"
-
-
-def _window(
-    group: str, section: str, level: Level, text: str, clients: str = "", *, derived: bool = False
-) -> Requirement:
-    return Requirement(f"TFTP-7440-WIN-{group}", "RFC 7440", section, level, Role.TFTP, text, derived, clients=clients)
 
 
 RULES: tuple[AnyRule, ...] = (
     Rule(
-        _window(
+        of_windows(
             "01",
             "3",
             Level.MUST,
@@ -504,7 +321,7 @@ RULES: tuple[AnyRule, ...] = (
         lacking=_FILE,
     ),
     Rule(
-        _window(
+        of_windows(
             "02", "3", Level.MUST, "No window size outside 1 to 65535 is acknowledged.", "Few ask so.", derived=True
         ),
         Kind.SELF_EVIDENT,
@@ -515,7 +332,7 @@ RULES: tuple[AnyRule, ...] = (
         lacking=_FILE,
     ),
     Rule(
-        _window(
+        of_windows(
             "03",
             "4",
             Level.MUST,
@@ -530,7 +347,7 @@ RULES: tuple[AnyRule, ...] = (
         lacking=_AGREED,
     ),
     Rule(
-        _window(
+        of_windows(
             "04",
             "4",
             Level.MUST,
@@ -545,7 +362,7 @@ RULES: tuple[AnyRule, ...] = (
         lacking=_FILE,
     ),
     Rule(
-        _window(
+        of_windows(
             "05",
             "4",
             Level.MUST,
@@ -560,7 +377,7 @@ RULES: tuple[AnyRule, ...] = (
         lacking=_AGREED,
     ),
     Rule(
-        _window(
+        of_windows(
             "06",
             "4",
             Level.MUST,
@@ -575,7 +392,7 @@ RULES: tuple[AnyRule, ...] = (
         lacking=_AGREED,
     ),
     Rule(
-        _window(
+        of_windows(
             "07",
             "3",
             Level.MUST,
@@ -590,37 +407,13 @@ RULES: tuple[AnyRule, ...] = (
         lacking="a file whose blocks do not fill the last window would be needed",
     ),
     Rule(
-        _window(
-            "08",
-            "4",
-            Level.MUST,
-            "A server that takes a file acknowledges the last block of each window.",
-            "All that upload with windows.",
-        ),
-        Kind.OBLIGATION,
-        Scope.SESSION,
-        when=written,
-        then=acknowledges_windows,
-        expected=("one ACK for each window, with the number of its last block",),
-        lacking=_WRITABLE,
-    ),
-    Rule(
-        _window(
-            "09",
-            "4",
+        of_windows(
+            "10",
+            "6",
             Level.SHOULD,
-            "A server that misses a block of a window acknowledges the last one before it.",
-            "All that upload on a network that loses datagrams.",
+            "A window that is never acknowledged is given up after some tries.",
+            "None.",
         ),
-        Kind.OBLIGATION,
-        Scope.SESSION,
-        when=gaps_in_writes,
-        then=is_told,
-        expected=("an ACK of the last block in order",),
-        lacking=_WRITABLE,
-    ),
-    Rule(
-        _window("10", "6", Level.SHOULD, "A window that is never acknowledged is given up after some tries.", "None."),
         Kind.OBLIGATION,
         Scope.SESSION,
         when=never_acknowledged,
@@ -629,7 +422,7 @@ RULES: tuple[AnyRule, ...] = (
         lacking=_AGREED,
     ),
     Rule(
-        _window(
+        of_windows(
             "11",
             "3",
             Level.MUST,
