@@ -119,9 +119,9 @@ class View:
             if closed < until:
                 return "the socket was closed before the window ended"
             # The kernel stamps and keeps what comes while the tester stands still. But what the tester sent may have
-            # left late by as much, and the server may have stood still with it.
-            stalled = sum(min(end, until) - max(start, since) for start, end in self._stalls_in(since, until))
-            if closed < until + stalled:
+            # left late by as much, and the server may have stood still with it: that time does not count.
+            stalled = sum(min(end, closed) - max(start, since) for start, end in self._stalls_in(since, closed))
+            if closed - stalled < until:
                 return "the tester itself stalled in the window"
             if any(s.dropped for s in records):
                 return "the kernel dropped datagrams of the socket"

@@ -22,7 +22,7 @@ def complaint(request: pytest.FixtureRequest) -> Iterator[Callable[[int], list[s
         {
             item.callspec.params["number"]
             for item in request.session.items
-            if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "number" in item.callspec.params
+            if isinstance(item, pytest.Function) and "complaint" in item.fixturenames
         },
         # The first to begin are those that wait long for silence.
         key=lambda number: -FAULTS[number].patience,
