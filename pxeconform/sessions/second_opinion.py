@@ -133,7 +133,8 @@ def tftp_of_tshark(row: Row, datagram: Datagram) -> TftpFrame | None:
         # It repeats the request's names in the packets that follow.
         "".join(row["tftp.source_file"] + row["tftp.destination_file"]) if request else None,
         "".join(row["tftp.type"]).lower() if request else None,
-        tuple(zip(row["tftp.option.name"], row["tftp.option.value"], strict=False)),
+        # Where its only value is empty it prints nothing.
+        tuple(zip(row["tftp.option.name"], row["tftp.option.value"] or [""], strict=False)),
         (int(error[0]), "".join(row["tftp.error.message"])) if error else None,
         datagram.length - 4 if opcode == Opcode.DATA else None,
     )

@@ -43,14 +43,17 @@ def test_tftp_packets(capture: Path) -> None:
 def test_frames_times_and_arp(capture: Path) -> None:
     info = CaptureInfo(str(capture))
     datagrams = {datagram.frame: datagram for datagram in read(capture, info)}
-    rows = list(tshark.rows(capture, ["frame.number", "frame.time_epoch", "udp.srcport", "arp.opcode"]))
+    fields = ["frame.number", "frame.time_epoch", "udp.srcport", "arp.opcode", "icmpv6.type"]
+    rows = list(tshark.rows(capture, fields))
     assert (info.packets, info.warnings, info.complete) == (len(rows), [], True)
     for row in rows:
         datagram = datagrams.get(int(row["frame.number"][0]))
         seconds, fraction = row["frame.time_epoch"][0].split(".")
         if datagram is not None:
             assert datagram.time == int(seconds) * 1_000_000_000 + int(fraction.ljust(9, "0"))
-        assert bool(row["arp.opcode"]) == (datagram is not None and datagram.kind is Kind.ARP)
+        # Neighbour discovery is IPv6's ARP.
+        asks_for_address = bool(row["arp.opcode"]) or bool({"135", "136"} & set(row["icmpv6.type"]))
+        assert asks_for_address == (datagram is not None and datagram.kind is Kind.ARP)
         assert bool(row["udp.srcport"]) == (datagram is not None and datagram.kind in (Kind.UDP, Kind.ICMP_ERROR))
 
 
