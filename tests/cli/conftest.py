@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,20 +17,22 @@ from pxeconform.server.service import Ports, PxeServer
 Pxeconform = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def call(*arguments: str | Path, cwd: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
+    """One process, to its end."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pxeconform", *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        timeout=90,
+        check=False,
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
 @pytest.fixture
 def pxeconform(tmp_path: Path) -> Pxeconform:
-    def call(*arguments: str | Path, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "pxeconform", *map(str, arguments)],
-            cwd=tmp_path,
-            input=stdin,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    return call
+    return partial(call, cwd=tmp_path)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +41,7 @@ def server() -> Iterator[Ports]:
         yield running.ports
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def at_server(server: Ports) -> tuple[str, ...]:
     """The options that lead a run to the embedded server."""
     return (

@@ -11,20 +11,30 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import jsonschema
+import pytest
 
-from tests.cli.conftest import Pxeconform
+from tests.cli.conftest import Pxeconform, call
 
 SCHEMA = Path(__file__).parents[2] / "pxeconform" / "report" / "schema" / "results.schema.json"
 
 
-def test_json_alone_on_standard_output(pxeconform: Pxeconform, at_server: tuple[str, ...], tmp_path: Path) -> None:
-    done = pxeconform(
-        "run", *at_server, "--profile", "tftp", "--json", "-", "--out", tmp_path / "r", "--file", "even.bin"
-    )
+Played = tuple[subprocess.CompletedProcess[str], Path]
+
+
+@pytest.fixture(scope="module")
+def played(at_server: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Played:
+    """A whole run, and where its files are: it takes as long as the longest silence, so that once is enough."""
+    place = tmp_path_factory.mktemp("played")
+    asked = ("--file", "even.bin", "--seed", "7", "--json", "-", "--out", "r", "--junit", "junit.xml")
+    return call("run", *at_server, *asked, cwd=place), place
+
+
+def test_json_alone_on_standard_output(played: Played) -> None:
+    done, place = played
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     assert document["schema"] == "pxeconform.results/1"
-    assert document == json.loads((tmp_path / "r" / "results.json").read_text())
+    assert document == json.loads((place / "r" / "results.json").read_text())
     jsonschema.validate(document, json.loads(SCHEMA.read_text()))
     words = {v["verdict"] for v in document["verdicts"]}
     assert "pass" in words
@@ -32,17 +42,17 @@ def test_json_alone_on_standard_output(pxeconform: Pxeconform, at_server: tuple[
     assert "Target 127.0.0.1" in done.stderr
 
 
-def test_judge_gives_the_same_verdicts(pxeconform: Pxeconform, at_server: tuple[str, ...], tmp_path: Path) -> None:
-    pxeconform("run", *at_server, "--out", tmp_path / "r", "--seed", "7")
-    again = pxeconform("judge", tmp_path / "r", "--json", "-")
-    before = json.loads((tmp_path / "r" / "results.json").read_text())
+def test_judge_gives_the_same_verdicts(played: Played) -> None:
+    _, place = played
+    again = call("judge", "r", "--json", "-", cwd=place)
+    before = json.loads((place / "r" / "results.json").read_text())
     assert json.dumps(json.loads(again.stdout)["verdicts"]) == json.dumps(before["verdicts"])
 
 
-def test_junit_counts_every_verdict(pxeconform: Pxeconform, at_server: tuple[str, ...], tmp_path: Path) -> None:
-    pxeconform("run", *at_server, "--profile", "tftp", "--out", tmp_path / "r", "--junit", tmp_path / "junit.xml")
-    cases = list(ET.parse(tmp_path / "junit.xml").getroot().iter("testcase"))
-    assert len(cases) == len(json.loads((tmp_path / "r" / "results.json").read_text())["verdicts"])
+def test_junit_counts_every_verdict(played: Played) -> None:
+    _, place = played
+    cases = list(ET.parse(place / "junit.xml").getroot().iter("testcase"))
+    assert len(cases) == len(json.loads((place / "r" / "results.json").read_text())["verdicts"])
 
 
 def test_the_first_lines_say_what_the_run_does(
@@ -88,13 +98,11 @@ def test_an_interruption_keeps_what_was_judged(at_server: tuple[str, ...], tmp_p
     assert json.loads(judged.stdout)["verdicts"] == document["verdicts"]
 
 
-def test_evidence_is_marked_and_opens_in_tshark(
-    pxeconform: Pxeconform, at_server: tuple[str, ...], tmp_path: Path
-) -> None:
-    pxeconform("run", *at_server, "--suite", "tftp", "--out", tmp_path / "r")
+def test_evidence_is_marked_and_opens_in_tshark(played: Played) -> None:
+    _, place = played
     fields = ["-T", "fields", "-e", "frame.comment", "-e", "udp.srcport", "-e", "frame.interface_name"]
     shown = subprocess.run(
-        ["tshark", "-r", str(tmp_path / "r" / "evidence.pcapng"), *fields],
+        ["tshark", "-r", str(place / "r" / "evidence.pcapng"), *fields],
         capture_output=True,
         text=True,
         timeout=60,
