@@ -37,13 +37,12 @@ def effects(verdict: Verdict, view: View) -> Mapping[str, Effect]:
 
 def _effect(lens: Lens, subjects: list[Subject]) -> Effect | None:
     """The worst that can happen to a client; `None` when the lens cannot tell."""
-    readings = [(subject, look(lens, subject)) for subject in subjects]
-    refused = [(subject, reading) for subject, reading in readings if reading.verdict != "accepts"]
-    if any(reading.meets and lens.asks(subject) for subject, reading in refused):
+    refused = [subject for subject in subjects if look(lens, subject).verdict != "accepts"]
+    if any(map(lens.asks, refused)):
         return "rejects"
     if refused:
         # An ERROR may come for another reason than what the request looked like.
-        return None if any(subject.kind is Kind.ERROR for subject, _ in refused) else "unreachable"
+        return None if any(subject.kind is Kind.ERROR for subject in refused) else "unreachable"
     known = {kind for check in lens.checks for kind in check.kinds} - {Kind.DATA}
     speaks = bool(subjects) and all(subject.kind in known for subject in subjects)
     return "accepts" if speaks and any(map(lens.asks, subjects)) else None

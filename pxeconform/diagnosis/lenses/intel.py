@@ -129,7 +129,7 @@ INTEL = Lens(
         Check((Kind.OFFER,), _no_server_of_file, "rejects", "ROM-MESSAGES", "possible"),
         Check((Kind.PROXY_REPLY, Kind.ITEM_REPLY), _nothing_to_boot, "rejects", "PXE-2.1 §2.5.3", "possible"),
         Check((Kind.ITEM_REPLY,), other_item, "ignores", "PXE-2.1 §2.4.5", "possible"),
-        Check((Kind.DATA,), _large_data, "rejects", "ROM-MESSAGES", "possible", _asks_within_its_limit),
+        Check((Kind.DATA,), _large_data, "rejects", "ROM-MESSAGES", "possible", if_asked=True),
         Check((Kind.ERROR,), error_packet, "rejects", "ROM-MESSAGES", "possible"),
     ),
     knows_ipv6=False,

@@ -134,7 +134,7 @@ IPXE = Lens(
         Check((Kind.ITEM_REPLY,), _item_reply_type, "ignores", _SOURCE),
         Check((Kind.ITEM_REPLY,), other_item, "ignores", _SOURCE),
         Check((Kind.ITEM_REPLY,), _not_on_the_list, "ignores", _SOURCE),
-        Check((Kind.OACK,), _no_number, "rejects", "IPXE tftp.c", "possible", _asks_like_ipxe),
+        Check((Kind.OACK,), _no_number, "rejects", "IPXE tftp.c", "possible", if_asked=True),
         Check((Kind.ERROR,), error_packet, "rejects", "IPXE tftp.c; 2d12603b seen on iPXE 2019-01", "certain"),
     ),
 )

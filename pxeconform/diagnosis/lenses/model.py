@@ -69,7 +69,7 @@ class Subject:
 class Check:
     """One reason to refuse a packet: `fails` says why, or `None`.
 
-    `meets` tells whether a client with this firmware can come into that situation at all; `None` is always.
+    A client can always come into that situation, or, `if_asked`, only where it asked as this firmware does.
     """
 
     kinds: tuple[Kind, ...]
@@ -77,7 +77,7 @@ class Check:
     verdict: Verdict
     source: str
     confidence: Confidence = "likely"
-    meets: Callable[[Subject], bool] | None = None
+    if_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def look(lens: Lens, subject: Subject) -> Reading:
     for check in lens.checks:
         against = check.fails(subject) if subject.kind in check.kinds else None
         if against is not None:
-            meets = check.meets is None or check.meets(subject)
+            meets = not check.if_asked or lens.asks(subject)
             return _reading(lens, subject, check.verdict, against, sort, check.source, check.confidence, meets)
     known = [check for check in lens.checks if subject.kind in check.kinds]
     reason = "nothing that it looks at speaks against it" if known else "nothing is known that it would refuse"
