@@ -106,5 +106,10 @@ def test_page_of_accuracy_is_what_the_captures_give() -> None:
     assert PAGE.read_text("utf-8") == page()
 
 
+def test_truth_tells_no_place_of_one_machine() -> None:
+    for path in DATA.glob("*.truth.json"):
+        assert ".venv" not in path.read_text(encoding="utf-8"), path.name
+
+
 def test_captures_are_small() -> None:
     assert sum(path.stat().st_size for path in DATA.iterdir()) < MOST_OCTETS

@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.servers.netns import Namespace, Network, NotReady, Service
+
+HERE = Path(__file__).resolve().parents[3]
 
 BRIDGE = "switch0"
 NETWORK, PREFIX = "10.77.0.0", 24
@@ -156,8 +159,9 @@ class Wire(Network):
 
 
 def command_line(argv: Sequence[str | Path], folder: Path) -> str:
-    """A command as the truth file tells it: the run's folder is `RUN`."""
-    return " ".join(map(str, argv)).replace(str(folder), "RUN")
+    """A command as the truth file tells it: the run's folder is `RUN`, this repository `HERE`."""
+    text = " ".join(map(str, argv)).replace(str(folder), "RUN")
+    return text.replace(sys.executable, "python").replace(str(HERE), "HERE")
 
 
 def run_text(argv: Sequence[str | Path]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from tests.causes.make.clients import BIOS, UEFI, Programs, dhcp_then
 from tests.causes.make.scenarios.common import (
@@ -17,6 +16,7 @@ from tests.causes.make.scenarios.common import (
 )
 from tests.causes.make.servers import dnsmasq, tftpd_hpa
 from tests.causes.make.stage import Expected, Scenario, Stage
+from tests.causes.make.wire import HERE
 
 _ALTERED = "real programs; the wire (nftables) alters the server's reply, as no server here makes this mistake"
 _EMBEDDED = "pxeconform's embedded server and a client written for this, since no program here does BIS"
@@ -114,10 +114,9 @@ def _group_is_lost(stage: Stage) -> None:
     stage.obey("ip daddr 239.77.0.1 drop")
 
 
-_HERE = Path(__file__).resolve().parents[4]
 _BIS = dhcp_then(
     "a client for credentials",
-    f"cd {_HERE} && {sys.executable} -m tests.causes.make.bis_client $ip {ONE} 52:54:00:77:00:10",
+    f"cd {HERE} && {sys.executable} -m tests.causes.make.bis_client $ip {ONE} 52:54:00:77:00:10",
 )
 _SMALL_BLOCKS: Programs = dhcp_then(
     "curl with blksize 8",
