@@ -267,6 +267,13 @@ class View:
             self._cache[key] = key(self)
         return self._cache[key]  # type: ignore[return-value]
 
+    def once(self, of: Callable[[Transfer], T], transfer: Transfer) -> T:
+        """What several rules ask of one transfer, computed once."""
+        key = of, id(transfer)
+        if key not in self._cache:
+            self._cache[key] = of(transfer)
+        return self._cache[key]  # type: ignore[return-value]
+
     def sockets_of(self, scenario: str) -> list[SocketRecord]:
         """The tester's sockets in one scenario."""
         return [record for record in self.ledger.sockets if record.scenario == scenario]

@@ -59,11 +59,4 @@ def _sorts(packet: Packet) -> Iterator[Sort]:
 
 def sent_by_the_server(transfer: Transfer, view: View) -> Sent:
     """The index of a transfer, made once."""
-    known = view.memo(_nothing)
-    if id(transfer) not in known:
-        known[id(transfer)] = Sent(transfer)
-    return known[id(transfer)]
-
-
-def _nothing(_: View) -> dict[int, Sent]:
-    return {}
+    return view.once(Sent, transfer)

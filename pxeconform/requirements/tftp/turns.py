@@ -138,14 +138,7 @@ def three_timeouts(transfer: Transfer, view: View) -> int | None:
 
 def own_timer(transfer: Transfer, view: View) -> int | None:
     """After how long (ns) a transfer's server first sent a packet again with nothing from the client between."""
-    known = view.memo(_no_timers)
-    if id(transfer) not in known:
-        known[id(transfer)] = _own_timer(transfer)
-    return known[id(transfer)]
-
-
-def _no_timers(_: View) -> dict[int, int | None]:
-    return {}
+    return view.once(_own_timer, transfer)
 
 
 def _own_timer(transfer: Transfer) -> int | None:
