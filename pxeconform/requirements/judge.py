@@ -121,7 +121,7 @@ def _excused(record: ScenarioRecord, astray: Mapping[str, str], view: View) -> S
     """
     if record.reason:
         return record
-    if any(start < record.ended and end > record.started for start, end in view.ledger.stalls):
+    if view.ledger.stalls_between(record.started, record.ended):
         return replace(record, reason=f"the tester itself stalled while {record.id} was played")
     if record.id not in astray:
         return record

@@ -136,6 +136,10 @@ class Ledger:
     target_died_at: int | None = None
     """Frame of the last datagram before the target stopped answering at all."""
 
+    def stalls_between(self, since: int, until: int) -> list[tuple[int, int]]:
+        """Those that touch the time between two others (ns)."""
+        return [(start, end) for start, end in self.stalls if start < until and end > since]
+
     def to_json(self) -> str:
         """The file's text."""
         return json.dumps({"schema": LEDGER_SCHEMA, **asdict(self)}, indent=1) + "\n"

@@ -120,7 +120,8 @@ class View:
                 return "the socket was closed before the window ended"
             # The kernel stamps and keeps what comes while the tester stands still. But what the tester sent may have
             # left late by as much, and the server may have stood still with it: that time does not count.
-            stalled = sum(min(end, closed) - max(start, since) for start, end in self._stalls_in(since, closed))
+            stalls = self.ledger.stalls_between(since, closed)
+            stalled = sum(min(end, closed) - max(start, since) for start, end in stalls)
             if closed - stalled < until:
                 return "the tester itself stalled in the window"
             if any(s.dropped for s in records):
@@ -134,9 +135,6 @@ class View:
         if self.coverage.last_time is None or self.coverage.last_time < until:
             return "the capture ends before the window does"
         return "nothing proves that what was captured also arrived"
-
-    def _stalls_in(self, since: int, until: int) -> list[tuple[int, int]]:
-        return [(start, end) for start, end in self.ledger.stalls if start < until and end > since]
 
     def had_died(self, scenario: str, time: int) -> bool:
         """The target had died by then (ns), and not in this scenario, nor was it just asked whether it is there."""

@@ -149,6 +149,4 @@ def _suspicions(judgement: Judgement, scenarios: Sequence[Scenario]) -> Iterator
 def _may_clear(records: Sequence[ScenarioRecord], ledger: Ledger) -> bool:
     """Playing scenarios again may tell more: the tester stood still in one of them, or they are quickly done."""
     quick = all(record.ended - record.started <= _QUICK for record in records)
-    return quick or any(
-        start < record.ended and end > record.started for record in records for start, end in ledger.stalls
-    )
+    return quick or any(ledger.stalls_between(record.started, record.ended) for record in records)

@@ -193,7 +193,7 @@ def comes_after_the_interval(occasion: tuple[Negotiation, Event, Event | None], 
     took = copy.time - packet.time
     if low <= took <= high:
         return kept(f"came again after the agreed {seconds} s", *frames, copy.frame)
-    if any(start < copy.time and end > packet.time for start, end in view.ledger.stalls):
+    if view.ledger.stalls_between(packet.time, copy.time):
         return unclear("the tester itself stalled meanwhile", *frames, copy.frame)
     return broken(f"{seconds} s were agreed, it came again after {took / SECOND:.1f} s", *frames, copy.frame)
 
